@@ -1,0 +1,83 @@
+package app
+
+import (
+	"time"
+
+	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/connection"
+)
+
+// Config is the configuration of every Logferry process: one file, whatever
+// services run.
+type Config struct {
+	Bus          bus.Config               `yaml:"bus"`
+	Destinations []connection.Destination `yaml:"destinations"`
+	Connections  []connection.Connection  `yaml:"connections"`
+	Poller       Poller                   `yaml:"poller"`
+	Fetcher      Fetcher                  `yaml:"fetcher"`
+	Parser       Parser                   `yaml:"parser"`
+	Writer       Writer                   `yaml:"writer"`
+	Admin        Admin                    `yaml:"admin"`
+	// Grace is how long work in flight may go on when a process is told to
+	// stop; what is not finished then is given back.
+	Grace time.Duration `yaml:"grace"`
+}
+
+// Poller configures the poller.
+type Poller struct {
+	// Receivers is the number of concurrent receive calls per queue.
+	Receivers int `yaml:"receivers"`
+	// InFlight is how many messages are held per queue at a time.
+	InFlight int `yaml:"in_flight"`
+	// Wait is the long poll's length, at most 20s.
+	Wait time.Duration `yaml:"wait"`
+	// Visibility is how long a received message stays hidden; it is extended
+	// until the message is deleted.
+	Visibility time.Duration `yaml:"visibility"`
+}
+
+// Fetcher configures the fetcher.
+type Fetcher struct {
+	// InFlight is how many objects are read at a time.
+	InFlight int `yaml:"in_flight"`
+	// MaxObjectBytes is the largest decompressed object that is carried.
+	MaxObjectBytes int64 `yaml:"max_object_bytes"`
+	// MaxRatio is the largest ratio of decompressed to compressed bytes.
+	MaxRatio int `yaml:"max_ratio"`
+}
+
+// Parser configures the parser.
+type Parser struct {
+	// Workers is how many batches are parsed at a time; 0: one per CPU.
+	Workers int `yaml:"workers"`
+}
+
+// Writer configures the writer.
+type Writer struct {
+	// InFlight is how many parts are held per destination and table.
+	InFlight int `yaml:"in_flight"`
+	// Calls is how many calls are in flight per rule.
+	Calls int `yaml:"calls"`
+	// Linger is how long a part waits for company before its call is made.
+	Linger time.Duration `yaml:"linger"`
+}
+
+// Admin configures the endpoint for metrics, health and profiles.
+type Admin struct {
+	// Address to listen on; empty: no endpoint.
+	Address string `yaml:"address"`
+	// Profiles turns /debug/pprof on.
+	Profiles bool `yaml:"profiles"`
+}
+
+// DefaultConfig returns the configuration that a file starts from.
+func DefaultConfig() Config {
+	return Config{
+		Bus:     bus.DefaultConfig(),
+		Poller:  Poller{Receivers: 4, InFlight: 256, Wait: 20 * time.Second, Visibility: 2 * time.Minute},
+		Fetcher: Fetcher{InFlight: 16, MaxObjectBytes: 64 << 30, MaxRatio: 1000},
+		Writer:  Writer{InFlight: 16, Calls: 4, Linger: time.Second},
+		Admin:   Admin{Address: "127.0.0.1:9464"},
+		Grace:   25 * time.Second,
+	}
+}

@@ -1,0 +1,121 @@
+// Package batch is the unit that travels between the stages: an Arrow record
+// batch with its metadata, and the rules for both as they go on the wire
+// (proto/wire.md).
+package batch
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// Batch is an Arrow record batch and where it belongs. Whoever receives a
+// Batch releases it, exactly once (invariant 5).
+type Batch struct {
+	Meta   Meta
+	Record arrow.Record
+}
+
+// Release gives the batch's memory back. The batch must not be used after.
+func (b *Batch) Release() { b.Record.Release() }
+
+// Meta says where a batch comes from and where it goes.
+type Meta struct {
+	// Connection and Destination are names from the configuration.
+	Connection  string
+	Destination string
+	// Format names how records become rows; Table the table the rows go to.
+	Format string
+	Table  string
+	// Object is the object's id, Part the ordinal of this batch inside it:
+	// the same object always has the same parts (invariant 4).
+	Object string
+	Part   int
+	// Attempt is 0 unless the object was published again as a new attempt.
+	Attempt int
+	// Bucket, Key and Version tell a person where the records came from.
+	Bucket  string
+	Key     string
+	Version string
+	// Layout is what a record cannot tell by itself: the header line of a flow
+	// log. Empty for formats that need none.
+	Layout string
+	// Notified is when the object's notification entered the queue.
+	Notified time.Time
+}
+
+// ID is the deterministic id of the batch, the same for every publication of
+// the same part in the same attempt. It is the bus's message id.
+func (m Meta) ID() string {
+	id := m.Object + "." + strconv.Itoa(m.Part)
+	if m.Attempt > 0 {
+		id += "@" + strconv.Itoa(m.Attempt)
+	}
+	return id
+}
+
+// ObjectID returns the identity of an S3 object: a hash of the connection, the
+// bucket, the key and the version id or, in a bucket without versions, the
+// ETag. It is lower-case letters and digits, fit for a subject token.
+func ObjectID(connection, bucket, key, versionID, etag string) string {
+	version := versionID
+	if version == "" || version == "null" {
+		version = strings.Trim(etag, `"`)
+	}
+	h := sha256.New()
+	for _, s := range []string{connection, bucket, key, version} {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	sum := h.Sum(nil)
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum))[:26]
+}
+
+// Encode writes the record as a plain Arrow IPC stream: schema, one record
+// batch, end of stream. It does not release the record.
+func Encode(record arrow.Record) ([]byte, error) {
+	var body bytes.Buffer
+	w := ipc.NewWriter(&body, ipc.WithSchema(record.Schema()))
+	if err := w.Write(record); err != nil {
+		return nil, fmt.Errorf("encode batch: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("encode batch: %w", err)
+	}
+	return body.Bytes(), nil
+}
+
+// Decode reads what [Encode] wrote. The caller releases the record, whose
+// memory comes from mem.
+func Decode(body []byte, mem memory.Allocator) (record arrow.Record, err error) {
+	defer func() { // the IPC reader panics on some malformed input
+		if p := recover(); p != nil {
+			record, err = nil, fmt.Errorf("decode batch: %v", p)
+		}
+	}()
+	r, err := ipc.NewReader(bytes.NewReader(body), ipc.WithAllocator(mem))
+	if err != nil {
+		return nil, fmt.Errorf("decode batch: %w", err)
+	}
+	defer r.Release()
+	if !r.Next() {
+		if r.Err() != nil {
+			return nil, fmt.Errorf("decode batch: %w", r.Err())
+		}
+		return nil, fmt.Errorf("decode batch: the stream holds no record batch")
+	}
+	record = r.Record()
+	record.Retain()
+	if r.Next() {
+		record.Release()
+		return nil, fmt.Errorf("decode batch: the stream holds more than one record batch")
+	}
+	return record, nil
+}

@@ -1,0 +1,73 @@
+package batch
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// RawSchema is the schema of a batch on the raw subject: the undecoded records
+// and the byte offset of each in the decompressed object.
+var RawSchema = arrow.NewSchema([]arrow.Field{
+	{Name: "record", Type: arrow.BinaryTypes.Binary},
+	{Name: "offset", Type: arrow.PrimitiveTypes.Int64},
+}, nil)
+
+// Raw builds the raw batches of one object, record by record, without a copy
+// at the end. It is not safe for concurrent use.
+type Raw struct {
+	data    []byte
+	ends    []byte // int32 little-endian offsets into data, one more than records
+	offsets []byte // int64 little-endian
+	rows    int
+}
+
+// Append adds a record that begins at offset in the decompressed object. The
+// record is copied.
+func (r *Raw) Append(record []byte, offset int64) {
+	if r.rows == 0 {
+		r.ends = binary.LittleEndian.AppendUint32(r.ends, 0)
+	}
+	r.data = append(r.data, record...)
+	r.ends = binary.LittleEndian.AppendUint32(r.ends, uint32(len(r.data)))
+	r.offsets = binary.LittleEndian.AppendUint64(r.offsets, uint64(offset))
+	r.rows++
+}
+
+// Len returns the number of records.
+func (r *Raw) Len() int { return r.rows }
+
+// Bytes returns the size of the records in bytes.
+func (r *Raw) Bytes() int { return len(r.data) }
+
+// Take returns the records as a batch of [RawSchema] and leaves the builder
+// empty. The caller releases the record.
+func (r *Raw) Take() arrow.Record {
+	if r.rows == 0 {
+		r.ends = binary.LittleEndian.AppendUint32(r.ends, 0)
+	}
+	records := array.NewData(arrow.BinaryTypes.Binary, r.rows,
+		[]*memory.Buffer{nil, memory.NewBufferBytes(r.ends), memory.NewBufferBytes(r.data)}, nil, 0, 0)
+	offsets := array.NewData(arrow.PrimitiveTypes.Int64, r.rows,
+		[]*memory.Buffer{nil, memory.NewBufferBytes(r.offsets)}, nil, 0, 0)
+	columns := []arrow.Array{array.MakeFromData(records), array.MakeFromData(offsets)}
+	record := array.NewRecord(RawSchema, columns, int64(r.rows))
+	for i, d := range []arrow.ArrayData{records, offsets} {
+		d.Release()
+		columns[i].Release()
+	}
+	*r = Raw{}
+	return record
+}
+
+// Records gives access to the columns of a raw batch, or says how the batch
+// departs from [RawSchema]. The arrays live as long as the record.
+func Records(record arrow.Record) (records *array.Binary, offsets *array.Int64, err error) {
+	if !record.Schema().Equal(RawSchema) {
+		return nil, nil, fmt.Errorf("raw batch: schema is %v; want columns record (binary) and offset (int64)", record.Schema())
+	}
+	return record.Column(0).(*array.Binary), record.Column(1).(*array.Int64), nil
+}

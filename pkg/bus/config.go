@@ -1,0 +1,30 @@
+package bus
+
+import "time"
+
+// Config says which bus to use and how much it keeps.
+type Config struct {
+	// URL of the NATS server; empty: a server is embedded in the process and
+	// its data lies under Store.
+	URL string `yaml:"url"`
+	// Credentials is the path of a NATS credentials file for URL.
+	Credentials string `yaml:"credentials"`
+	// CAFile holds certificates to trust besides the system's.
+	CAFile string `yaml:"ca_file"`
+	// Store is the directory of the embedded server.
+	Store string `yaml:"store"`
+	// Listen is the loopback address of the embedded server.
+	Listen string `yaml:"listen"`
+	// Replicas of each stream.
+	Replicas int `yaml:"replicas"`
+	// Replay is how long raw and rows stay for replay.
+	Replay time.Duration `yaml:"replay"`
+	// MaxBytes bounds the raw and the rows stream, each.
+	MaxBytes int64 `yaml:"max_bytes"`
+}
+
+// DefaultConfig returns an embedded bus that keeps a day, at most 4 GiB a
+// stream.
+func DefaultConfig() Config {
+	return Config{Store: "data/bus", Listen: "127.0.0.1:0", Replicas: 1, Replay: 24 * time.Hour, MaxBytes: 4 << 30}
+}

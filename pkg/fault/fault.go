@@ -1,0 +1,86 @@
+// Package fault says what is to be done about an error. Errors are classified
+// once, at the boundary that knows their cause (sink, fetcher, poller, bus);
+// everything above only asks.
+//
+// There are three kinds:
+//
+//   - [Permanent]: trying again cannot help. The input becomes a dead letter
+//     under the given [Reason].
+//   - [After]: try again, not sooner than the given wait.
+//   - anything else is transient: try again with exponential back-off.
+package fault
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Bounds of the exponential back-off that [Wait] computes.
+const (
+	minWait = 500 * time.Millisecond
+	maxWait = time.Minute
+)
+
+type permanent struct {
+	reason Reason
+	err    error
+}
+
+func (e *permanent) Error() string { return e.err.Error() }
+func (e *permanent) Unwrap() error { return e.err }
+
+type after struct {
+	wait time.Duration
+	err  error
+}
+
+func (e *after) Error() string { return e.err.Error() }
+func (e *after) Unwrap() error { return e.err }
+
+// Permanent marks err as one that trying again cannot cure. A nil err gives
+// nil.
+func Permanent(reason Reason, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanent{reason, err}
+}
+
+// After marks err as one to try again, not sooner than wait. A nil err gives
+// nil.
+func After(wait time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &after{wait, err}
+}
+
+// IsPermanent reports whether err, or an error it wraps, is permanent.
+func IsPermanent(err error) bool {
+	_, ok := errors.AsType[*permanent](err)
+	return ok
+}
+
+// ReasonOf returns the reason code of a permanent error, or [Internal] for an
+// error that carries none.
+func ReasonOf(err error) Reason {
+	if p, ok := errors.AsType[*permanent](err); ok {
+		return p.reason
+	}
+	return Internal
+}
+
+// Wait returns how long to wait before attempt number attempt+1: what the
+// error asks for, else exponential back-off with jitter from half a second to
+// a minute. The first attempt is number 1.
+func Wait(err error, attempt int) time.Duration {
+	if a, ok := errors.AsType[*after](err); ok {
+		return a.wait
+	}
+	wait := maxWait
+	if shift := max(attempt-1, 0); shift < 7 {
+		wait = min(minWait<<shift, maxWait)
+	}
+	return wait/2 + rand.N(wait/2+1)
+}

@@ -1,0 +1,291 @@
+package table
+
+import (
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// MaxValueBytes is the longest text the Logs Ingestion API stores in one
+// column; the service cuts longer text silently, so [Rows] cuts it first, on a
+// rune boundary, and counts it. (64 KB: Azure Monitor service limits.)
+const MaxValueBytes = 64 * 1024
+
+// Flaws counts what had to be mended to fit values into their columns.
+type Flaws struct {
+	// Cut counts texts longer than [MaxValueBytes].
+	Cut int
+	// OutOfRange counts numbers that do not fit their column and became null.
+	OutOfRange int
+	// BadText counts texts with bytes that are no UTF-8, replaced by U+FFFD.
+	BadText int
+}
+
+// Add adds o to f.
+func (f *Flaws) Add(o Flaws) {
+	f.Cut += o.Cut
+	f.OutOfRange += o.OutOfRange
+	f.BadText += o.BadText
+}
+
+// Rows builds the Arrow record batch of a table, row by row. Setters fill the
+// current row; [Rows.Commit] makes it final and [Rows.Rollback] forgets it
+// whole, so that a record that turns out bad leaves no trace. A column that is
+// not set is null. Setting a column twice keeps the later value.
+//
+// Values are appended straight to column buffers that are handed to Arrow
+// without a copy. Rows is not safe for concurrent use.
+type Rows struct {
+	schema  *arrow.Schema
+	columns []column
+	rows    int
+	flaws   Flaws // of committed rows
+	pending Flaws // of the current row
+}
+
+// column holds the buffers of one column, committed rows first. Exactly one
+// of the current row's value or nothing is behind them.
+type column struct {
+	kind    Type
+	valid   []byte // bitmap, committed rows
+	nulls   int
+	offsets []byte // int32 little-endian, text columns: committed rows + 1
+	data    []byte // text bytes or fixed-width values
+	end     int    // length of data in committed rows
+	set     bool   // the current row has a value
+	truth   bool   // the current row's value of a Bool column
+}
+
+// NewRows returns an empty builder for batches of that schema, which must come
+// from [Schema].
+func NewRows(schema *arrow.Schema) *Rows {
+	r := &Rows{schema: schema, columns: make([]column, schema.NumFields())}
+	for i, f := range schema.Fields() {
+		kind, _ := f.Metadata.GetValue(TypeKey)
+		r.columns[i].kind = Type(kind)
+	}
+	r.reset()
+	return r
+}
+
+func (r *Rows) reset() {
+	r.rows, r.flaws, r.pending = 0, Flaws{}, Flaws{}
+	for i := range r.columns {
+		c := &r.columns[i]
+		// The buffers went to Arrow: start new ones of the size last needed.
+		*c = column{kind: c.kind, data: make([]byte, 0, len(c.data)), valid: make([]byte, 0, len(c.valid))}
+		if c.isText() {
+			c.offsets = binary.LittleEndian.AppendUint32(make([]byte, 0, max(len(c.offsets), 4)), 0)
+		}
+	}
+}
+
+func (c *column) isText() bool { return c.kind == String || c.kind == Dynamic }
+
+// Len returns the number of committed rows.
+func (r *Rows) Len() int { return r.rows }
+
+// Schema returns the schema of the batches.
+func (r *Rows) Schema() *arrow.Schema { return r.schema }
+
+// Text sets a string column, or a dynamic column to a JSON text that the
+// caller knows to be valid. Text that is too long is cut and text that is no
+// UTF-8 is mended; both are counted. A dynamic value that is too long becomes
+// a JSON string of its beginning, so that it stays valid JSON.
+func (r *Rows) Text(col int, v []byte) {
+	c := r.open(col)
+	if c.kind == Dynamic && len(v) > MaxValueBytes {
+		r.pending.Cut++
+		c.data = appendCutJSON(c.data, v)
+		return
+	}
+	if !utf8.Valid(v) {
+		r.pending.BadText++
+		c.data = appendMended(c.data, v)
+	} else {
+		c.data = append(c.data, v...)
+	}
+	if len(c.data)-c.end > MaxValueBytes {
+		r.pending.Cut++
+		c.data = c.data[:c.end+runeCut(c.data[c.end:], MaxValueBytes)]
+	}
+}
+
+// Int sets an int or long column. A number outside the column's range becomes
+// null and is counted.
+func (r *Rows) Int(col int, v int64) {
+	c := r.open(col)
+	if c.kind == Long {
+		c.data = binary.LittleEndian.AppendUint64(c.data, uint64(v))
+		return
+	}
+	if v < math.MinInt32 || v > math.MaxInt32 {
+		r.OutOfRange(col)
+		return
+	}
+	c.data = binary.LittleEndian.AppendUint32(c.data, uint32(int32(v)))
+}
+
+// OutOfRange leaves a number column null and counts it.
+func (r *Rows) OutOfRange(col int) {
+	r.open(col).set = false
+	r.pending.OutOfRange++
+}
+
+// Real sets a real column.
+func (r *Rows) Real(col int, v float64) {
+	c := r.open(col)
+	c.data = binary.LittleEndian.AppendUint64(c.data, math.Float64bits(v))
+}
+
+// Bool sets a bool column.
+func (r *Rows) Bool(col int, v bool) {
+	r.open(col).truth = v
+}
+
+// Time sets a datetime column, in microseconds since 1970, UTC.
+func (r *Rows) Time(col int, micros int64) {
+	c := r.open(col)
+	c.data = binary.LittleEndian.AppendUint64(c.data, uint64(micros))
+}
+
+// open readies a column for the current row's value, dropping an earlier one.
+func (r *Rows) open(col int) *column {
+	c := &r.columns[col]
+	if c.kind != Bool {
+		c.data = c.data[:c.end]
+	}
+	c.set = true
+	return c
+}
+
+// Commit makes the current row final and starts the next.
+func (r *Rows) Commit() {
+	for i := range r.columns {
+		r.columns[i].commit(r.rows)
+	}
+	r.rows++
+	r.flaws.Add(r.pending)
+	r.pending = Flaws{}
+}
+
+func (c *column) commit(row int) {
+	if row%8 == 0 {
+		c.valid = append(c.valid, 0)
+	}
+	if c.set {
+		c.valid[row/8] |= 1 << (row % 8)
+	} else {
+		c.nulls++
+	}
+	switch c.kind {
+	case String, Dynamic:
+		c.offsets = binary.LittleEndian.AppendUint32(c.offsets, uint32(len(c.data)))
+	case Bool:
+		if row%8 == 0 {
+			c.data = append(c.data, 0)
+		}
+		if c.set && c.truth {
+			c.data[row/8] |= 1 << (row % 8)
+		}
+	case Int:
+		if !c.set {
+			c.data = append(c.data, 0, 0, 0, 0)
+		}
+	default:
+		if !c.set {
+			c.data = append(c.data, 0, 0, 0, 0, 0, 0, 0, 0)
+		}
+	}
+	c.end, c.set = len(c.data), false
+}
+
+// Rollback forgets what was set since the last Commit.
+func (r *Rows) Rollback() {
+	for i := range r.columns {
+		c := &r.columns[i]
+		c.data, c.set = c.data[:c.end], false
+	}
+	r.pending = Flaws{}
+}
+
+// Take returns the committed rows as a record batch, with what was mended in
+// them, and leaves the builder empty. The caller releases the record.
+func (r *Rows) Take() (arrow.Record, Flaws) {
+	r.Rollback()
+	arrays := make([]arrow.Array, len(r.columns))
+	for i := range r.columns {
+		c := &r.columns[i]
+		buffers := []*memory.Buffer{memory.NewBufferBytes(c.valid)}
+		if c.nulls == 0 {
+			buffers[0] = nil
+		}
+		if c.isText() {
+			buffers = append(buffers, memory.NewBufferBytes(c.offsets))
+		}
+		buffers = append(buffers, memory.NewBufferBytes(c.data))
+		data := array.NewData(r.schema.Field(i).Type, r.rows, buffers, nil, c.nulls, 0)
+		arrays[i] = array.MakeFromData(data)
+		data.Release()
+	}
+	record := array.NewRecord(r.schema, arrays, int64(r.rows))
+	for _, a := range arrays {
+		a.Release()
+	}
+	flaws := r.flaws
+	r.reset()
+	return record, flaws
+}
+
+// runeCut returns the largest n <= limit at which text can be cut without
+// splitting a rune.
+func runeCut(text []byte, limit int) int {
+	if len(text) <= limit {
+		return len(text)
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return limit
+}
+
+// appendMended appends text with every byte that is no UTF-8 replaced by
+// U+FFFD.
+func appendMended(dst, text []byte) []byte {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		dst = utf8.AppendRune(dst, r)
+		text = text[size:]
+	}
+	return dst
+}
+
+// appendCutJSON appends a JSON string that holds the beginning of value, at
+// most MaxValueBytes long with its quotes and escapes.
+func appendCutJSON(dst, value []byte) []byte {
+	start := len(dst)
+	dst = append(dst, '"')
+	for len(value) > 0 {
+		r, size := utf8.DecodeRune(value)
+		need := size
+		if r == '"' || r == '\\' {
+			need = 2
+		} else if r == utf8.RuneError || r < ' ' {
+			r, need = utf8.RuneError, 3
+		}
+		if len(dst)-start+need+1 > MaxValueBytes {
+			break
+		}
+		if r == '"' || r == '\\' {
+			dst = append(dst, '\\')
+		}
+		dst = utf8.AppendRune(dst, r)
+		value = value[size:]
+	}
+	return append(dst, '"')
+}
+
