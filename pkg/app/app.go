@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/stage"
 )
 
 // Service is one service of Logferry, as a value.
@@ -22,8 +23,17 @@ type Service struct {
 
 // Env is what a service gets from the process it runs in.
 type Env struct {
-	Config  Config
-	Log     *slog.Logger
+	// Config is the whole configuration, valid.
+	Config Config
+	// Log is the process's logger; a service adds its own attributes.
+	Log *slog.Logger
+	// Metrics is where a service registers metrics of its own.
 	Metrics prometheus.Registerer
-	Bus     *bus.Bus
+	// Stages are the metrics of the process's stages, made once: every stage
+	// gets this value as its Metrics.
+	Stages *stage.Metrics
+	// Bus links the services. The process closes it after they have ended.
+	Bus *bus.Bus
+	// Version is the version of the program, for user agents.
+	Version string
 }
