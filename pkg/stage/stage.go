@@ -6,8 +6,8 @@
 //	   └────settle──────┴──dead──▶ Graveyard
 //
 // The runner does what the stages have in common, so that their authors write
-// none of it: workers, leases, retries, dead letters, panics, drain, metrics,
-// traces, logs.
+// none of it: workers, retries, dead letters, panics, drain, metrics, traces,
+// logs.
 package stage
 
 import (
@@ -28,8 +28,9 @@ type Source[T any] interface {
 }
 
 // Delivery is one thing to do. It is settled exactly once, by one of Ack,
-// Retry and Reject (invariant 5). Its methods may be called from any
-// goroutine, not at the same time but for Extend.
+// Retry and Reject (invariant 5). Until then its source keeps its lease: no
+// other worker gets it. Its methods may be called from any goroutine, one at a
+// time.
 type Delivery[T any] interface {
 	// Value returns what was delivered; the caller owns it. An error means
 	// that it cannot be decoded, now or ever.
@@ -41,8 +42,6 @@ type Delivery[T any] interface {
 	Attempt() int
 	// Context returns ctx with the trace the delivery belongs to.
 	Context(ctx context.Context) context.Context
-	// Extend prolongs the lease.
-	Extend(ctx context.Context) error
 	// Ack settles the delivery as done.
 	Ack(ctx context.Context) error
 	// Retry gives the delivery back, to be delivered again after wait.
@@ -105,35 +104,19 @@ type DeadLetter struct {
 	BodySize    int64
 }
 
-// Stage is one step of the pipeline. Its zero fields have no defaults: all but
-// Out are required.
+// Stage is one step of the pipeline. All fields are required but Out, which a
+// stage that emits nothing leaves nil.
 type Stage[In, Out any] struct {
 	// Name is the stage's name in metrics, logs and dead letters.
 	Name   string
 	Source Source[In]
-	// Out may be nil for a stage that emits nothing.
 	Out    Publisher[Out]
 	Dead   Graveyard
 	Handle Handler[In, Out]
 	// Workers is how many deliveries are handled at a time.
 	Workers int
-	// Heartbeat is how often the lease of a delivery in work is extended.
-	Heartbeat time.Duration
 	// Grace is how long work in flight may go on after the context has ended.
 	Grace   time.Duration
 	Log     *slog.Logger
 	Metrics *Metrics
 }
-
-// Emitter is how a handler passes on what it made. It belongs to one call of
-// the handler and may be used from several goroutines.
-type Emitter[T any] struct{}
-
-// Emit takes v over and puts it on its way, blocking while the way is full.
-// An error ends the handler's work: return it.
-func (e *Emitter[T]) Emit(ctx context.Context, v T) error { return nil }
-
-// Bury stores a dead letter. The emitter fills in the stage, the time and,
-// where they are empty, the fields of the delivery's origin. It returns once
-// the letter is stored; an error ends the handler's work: return it.
-func (e *Emitter[T]) Bury(ctx context.Context, l DeadLetter) error { return nil }
