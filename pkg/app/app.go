@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,7 +24,8 @@ type Service struct {
 
 // Env is what a service gets from the process it runs in.
 type Env struct {
-	// Config is the whole configuration, valid.
+	// Config is the whole configuration, valid. Its Grace is the service's
+	// share of the process's.
 	Config Config
 	// Log is the process's logger; a service adds its own attributes.
 	Log *slog.Logger
@@ -36,4 +38,14 @@ type Env struct {
 	Bus *bus.Bus
 	// Version is the version of the program, for user agents.
 	Version string
+}
+
+// Options are what a run has besides its configuration.
+type Options struct {
+	// UntilIdle, when it is not 0, ends the run once nothing has been in flight
+	// that long: no message on the bus and no delivery in work.
+	UntilIdle time.Duration
+	// Metrics is where the process's metrics are registered; nil: a registry
+	// of the run's own, which the admin endpoint shows.
+	Metrics *prometheus.Registry
 }

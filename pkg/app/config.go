@@ -21,6 +21,9 @@ type Config struct {
 	// Grace is how long work in flight may go on when a process is told to
 	// stop; what is not finished then is given back.
 	Grace time.Duration `yaml:"grace"`
+	// Memory is the soft limit of the process's memory in bytes (see
+	// debug.SetMemoryLimit); 0: none, or what GOMEMLIMIT says.
+	Memory int64 `yaml:"memory"`
 }
 
 // Poller configures the poller.

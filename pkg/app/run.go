@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/sourcegraph/conc/pool"
+
+	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/stage"
+)
+
+// closeTimeout bounds the end of what outlives the services: traces and bus.
+const closeTimeout = 10 * time.Second
+
+// Run runs the services until ctx ends, one of them fails, or nothing is left
+// to do (see [Options]); cfg must be valid, as [Load] makes it. It then lets
+// them finish what is in flight, one after the other as data flows, for the
+// grace time in all, and closes the bus last. It returns nil unless something
+// failed.
+//
+//	bus ◀── services, side by side ──▶ metrics ◀── admin endpoint
+func Run(ctx context.Context, cfg Config, log *slog.Logger, options Options, services ...Service) (err error) {
+	if cfg.Memory > 0 {
+		debug.SetMemoryLimit(cfg.Memory)
+	}
+	stopTracing, err := startTracing(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, finally(ctx, stopTracing)) }()
+	b, err := bus.Open(ctx, cfg.Bus, log)
+	if err != nil {
+		return fmt.Errorf("open the bus: %w", err)
+	}
+	defer func() { err = errors.Join(err, finally(ctx, b.Close)) }()
+	if err := b.Bootstrap(ctx, topology(cfg)); err != nil {
+		return fmt.Errorf("ready the bus: %w", err)
+	}
+	p := process{bus: b, log: log, options: options, registry: newRegistry(options.Metrics)}
+	return p.run(ctx, cfg, services)
+}
+
+// finally calls f, which ends something, even though ctx has ended.
+func finally(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return f(ctx)
+}
+
+// topology lists the tables that each destination takes.
+func topology(cfg Config) bus.Topology {
+	destinations := map[string][]string{}
+	for _, d := range cfg.Destinations {
+		for _, table := range tables() {
+			if d.Takes(table) {
+				destinations[d.Name] = append(destinations[d.Name], table)
+			}
+		}
+	}
+	return bus.Topology{Destinations: destinations}
+}
+
+func newRegistry(r *prometheus.Registry) *prometheus.Registry {
+	if r == nil {
+		r = prometheus.NewRegistry()
+	}
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "logferry_build_info",
+		Help:        "Always 1; the labels say which program this is.",
+		ConstLabels: prometheus.Labels{"version": Version().Version, "commit": Version().Commit},
+	}, func() float64 { return 1 })
+	r.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// process is what the services of one process share.
+type process struct {
+	bus      *bus.Bus
+	log      *slog.Logger
+	options  Options
+	registry *prometheus.Registry
+}
+
+func (p process) run(ctx context.Context, cfg Config, services []Service) error {
+	listener, err := listen(cfg.Admin.Address)
+	if err != nil {
+		return err
+	}
+	cfg.Grace /= time.Duration(max(len(services), 1))
+	env := &Env{
+		Config: cfg, Log: p.log, Metrics: p.registry, Stages: stage.NewMetrics(p.registry),
+		Bus: p.bus, Version: Version().Version,
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	serving, endAdmin := context.WithCancel(context.WithoutCancel(ctx)) // until the services have ended
+	defer endAdmin()
+	helpers := pool.New().WithErrors().WithFirstError()
+	a := &admin{metrics: p.registry, check: p.check, profiles: cfg.Admin.Profiles}
+	if listener != nil {
+		p.log.Info("admin endpoint", "address", listener.Addr().String())
+		helpers.Go(func() error {
+			defer stop()
+			return a.serve(serving, listener, p.log)
+		})
+	}
+	tasks, err := ready(ctx, env, services)
+	if err == nil {
+		if p.options.UntilIdle > 0 {
+			helpers.Go(func() error { p.untilIdle(ctx, env, stop); return nil })
+		}
+		a.started.Store(true)
+		err = runTasks(ctx, tasks, cfg.Grace)
+	}
+	stop()
+	endAdmin()
+	return errors.Join(err, helpers.Wait())
+}
+
+// listen returns nil for an empty address.
+func listen(address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen at admin.address: %w", err)
+	}
+	return l, nil
+}
+
+// ready readies the services.
+func ready(ctx context.Context, env *Env, services []Service) ([]task, error) {
+	tasks := make([]task, len(services))
+	for i, s := range services {
+		run, err := s.New(ctx, env)
+		if err != nil {
+			return nil, fmt.Errorf("start %s: %w", s.Name, err)
+		}
+		tasks[i] = task{s.Name, run}
+		env.Log.Info("service ready", "service", s.Name)
+	}
+	return tasks, nil
+}
+
+// check says why the bus cannot be used.
+func (p process) check() error {
+	if !p.bus.Connected() {
+		return errors.New("the bus is not connected")
+	}
+	return nil
+}
+
+func (p process) untilIdle(ctx context.Context, env *Env, stop func()) {
+	i := idleness{span: p.options.UntilIdle, active: env.Stages.Active, backlog: func(ctx context.Context) (int64, error) {
+		backlog, err := p.bus.Backlog(ctx)
+		return backlog.Messages, err
+	}}
+	if i.wait(ctx) == nil {
+		p.log.Info("idle: nothing is in flight", "wait", p.options.UntilIdle)
+		stop()
+	}
+}

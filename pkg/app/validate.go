@@ -1,0 +1,101 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/table"
+)
+
+// validate reports every problem of the configuration.
+func (c Config) validate(report connection.Report) {
+	connection.Validate(c.Destinations, c.Connections, tables(), report)
+	validateBus(c.Bus, report)
+	validateAdmin(c.Admin, report)
+
+	between(report, "poller.receivers", c.Poller.Receivers, 1, 100)
+	between(report, "poller.in_flight", c.Poller.InFlight, 1, 100_000)
+	between(report, "poller.wait", c.Poller.Wait, 0, 20*time.Second)
+	between(report, "poller.visibility", c.Poller.Visibility, 0, 12*time.Hour)
+	between(report, "fetcher.in_flight", c.Fetcher.InFlight, 1, 4096)
+	between(report, "fetcher.max_object_bytes", c.Fetcher.MaxObjectBytes, 1<<20, 5<<40)
+	between(report, "fetcher.max_ratio", c.Fetcher.MaxRatio, 1, 1_000_000)
+	between(report, "parser.workers", c.Parser.Workers, 0, 1024)
+	between(report, "writer.in_flight", c.Writer.InFlight, 1, 4096)
+	between(report, "writer.calls", c.Writer.Calls, 1, 256)
+	between(report, "writer.linger", c.Writer.Linger, 0, time.Minute)
+	between(report, "grace", c.Grace, 0, time.Hour)
+	if c.Memory != 0 {
+		between(report, "memory", c.Memory, 64<<20, 1<<50)
+	}
+}
+
+// tables lists the tables that some format fills.
+func tables() []string {
+	var names []string
+	for _, t := range table.All() {
+		if t.Ingestible {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func between[T int | int64 | time.Duration](report connection.Report, key string, value, least, most T) {
+	if value < least || value > most {
+		report(key, fmt.Sprintf("must be from %v to %v", least, most))
+	}
+}
+
+func validateBus(c bus.Config, report connection.Report) {
+	between(report, "bus.replay", c.Replay, time.Minute, 90*24*time.Hour)
+	between(report, "bus.max_bytes", c.MaxBytes, 64<<20, 1<<50)
+	if !slices.Contains([]int{1, 3, 5}, c.Replicas) {
+		report("bus.replicas", "must be 1, 3 or 5")
+	}
+	if c.URL != "" {
+		u, err := url.Parse(c.URL)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			report("bus.url", "is no NATS URL; write nats://<host>:4222 or tls://<host>:4222, or leave it empty for the embedded server")
+		}
+		return
+	}
+	if c.Replicas > 1 {
+		report("bus.replicas", "must be 1 with the embedded server")
+	}
+	if c.Credentials != "" || c.CAFile != "" {
+		report("bus", "credentials and ca_file are for a server at bus.url; set url or drop them")
+	}
+	if c.Store == "" {
+		report("bus.store", "is missing; name the directory of the embedded server's data")
+	}
+	if host, ok := splitAddress(c.Listen); !ok || !isLoopback(host) {
+		report("bus.listen", "must be an address of this machine, such as 127.0.0.1:0")
+	}
+}
+
+func validateAdmin(c Admin, report connection.Report) {
+	host, ok := splitAddress(c.Address)
+	if c.Address != "" && !ok {
+		report("admin.address", "is no address; write host:port such as 127.0.0.1:9464 or :9464, or leave it empty for no endpoint")
+	}
+	if ok && c.Profiles && !isLoopback(host) {
+		report("admin.profiles", "shows the process's memory and needs an admin.address of this machine, such as 127.0.0.1:9464")
+	}
+}
+
+func splitAddress(address string) (host string, ok bool) {
+	host, _, err := net.SplitHostPort(address)
+	return host, err == nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
