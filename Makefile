@@ -1,0 +1,107 @@
+# Logferry's tasks. `make` lists them. Only Go, git and make are needed for
+# demo, test and build; the other targets say what they need.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+services := poller fetcher parser writer
+modules  := pkg proto tests $(services:%=services/%) services/logferry
+packages := $(modules:%=./%/...)
+
+# The version that the binaries tell.
+version := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+commit  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+date    := $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+stamp    = -X github.com/logferry/logferry/pkg/app.$(1)=$($(1))
+ldflags := $(call stamp,version) $(call stamp,commit) $(call stamp,date)
+
+tools    := $(CURDIR)/bin/tools
+FUZZTIME ?= 10s
+COUNT    ?= 1
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## run everything in one process with sample logs and local stand-ins of both clouds
+	go run -ldflags '$(ldflags)' ./services/logferry demo
+
+.PHONY: test
+test: ## all tests that need nothing but Go: units, stories, house rules
+	go test -shuffle=on $(packages)
+
+.PHONY: build
+build: ## the binaries, to bin/
+	go build -trimpath -ldflags '$(ldflags)' -o bin/logferry ./services/logferry
+	for s in $(services); do \
+		go build -trimpath -ldflags '$(ldflags)' -o bin/logferry-$$s ./services/$$s/cmd/logferry-$$s; \
+	done
+
+.PHONY: race
+race: ## all tests under the race detector
+	go test -race -shuffle=on $(packages)
+
+.PHONY: lint
+lint: $(tools)/.built ## gofmt, go vet and staticcheck
+	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	go vet $(packages)
+	go vet -tags 'conformance moto wire' ./tests/...
+	$(tools)/staticcheck -tests $(packages)
+
+.PHONY: generate
+generate: $(tools)/.built ## rewrite what is generated: protobuf code, tables in documents
+	cd proto && PATH="$(tools):$$PATH" buf generate
+	go generate $(packages)
+
+.PHONY: check-generated
+check-generated: ## fail if generating changes anything
+	@state() { git status --porcelain; git diff | sha256sum; }; \
+	before=$$(state); $(MAKE) --no-print-directory generate; \
+	if [ "$$before" != "$$(state)" ]; then \
+		echo "generated files are out of date: run make generate and commit"; git status --short; exit 1; \
+	fi
+
+.PHONY: modules
+modules: ## build every module by itself, without the workspace
+	for m in $(modules); do echo "$$m"; (cd $$m && GOWORK=off go build -mod=readonly ./...); done
+
+.PHONY: fuzz
+fuzz: ## fuzz every fuzz target for FUZZTIME (10s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' $(modules) | sort | while read -r file; do \
+		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
+			echo "== $$(dirname $$file) $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: $(tools)/.built ## benchmarks, COUNT (1) runs each, summed up by benchstat
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./pkg/... ./services/... > bin/bench.txt || { cat bin/bench.txt; exit 1; }
+	$(tools)/benchstat bin/bench.txt
+
+.PHONY: conformance
+conformance: ## real samples against expectations; needs LOGFERRY_SAMPLES, the folder of the samples
+	go test -tags conformance -count 1 ./tests/conformance/...
+
+.PHONY: moto
+moto: ## the pipeline against moto, an AWS stand-in of others; needs python3 with moto[server]
+	go test -tags moto -count 1 ./tests/moto/...
+
+.PHONY: wire
+wire: ## the wire contract read from JavaScript; needs node and npm
+	cd tests/wire && npm ci --no-audit --no-fund --silent
+	go test -tags wire -count 1 ./tests/wire/...
+
+.PHONY: clean
+clean: ## remove what the targets made
+	rm -rf bin data tests/wire/node_modules
+
+# The development tools are pinned in a module of their own, so that none of
+# their dependencies is one of Logferry's.
+$(tools)/.built: tests/tools/go.mod tests/tools/go.sum
+	mkdir -p $(tools)
+	GOWORK=off go -C tests/tools build -o $(tools)/ tool
+	touch $@
