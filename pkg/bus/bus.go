@@ -1,38 +1,221 @@
 // Package bus carries work between the stages on NATS JetStream. It is the
 // only package that knows NATS: the rest sees sources, publishers and a
 // graveyard (package stage).
+//
+//	poller ─PublishObjects─▶ OBJECTS ─Objects─▶ fetcher ─PublishRaw─▶ RAW
+//	       ─Raw─▶ parser ─PublishRows─▶ ROWS ─Rows─▶ writer
+//	all ─Graveyard─▶ DEAD
 package bus
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/sourcegraph/conc"
 
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
+// Windows bound what is on its way at a time, per source and publisher.
+const (
+	objectWindow = 64      // objects fetched ahead or being published
+	batchWindow  = 8       // batches being published
+	pullBytes    = 4 << 20 // bytes of batches fetched ahead
+	pullBatches  = 16      // and their number
+)
+
+// pullWait is how long one pull waits for messages. It is short because a
+// source that ends must see its last pull out.
+const pullWait = time.Second
+
+// requestTimeout bounds one request to JetStream.
+const requestTimeout = 10 * time.Second
+
 // Bus is a connection to the bus, and the server itself when it is embedded.
-type Bus struct{}
+// It is safe for concurrent use.
+type Bus struct {
+	config  Config
+	log     *slog.Logger
+	server  *embedded // nil when the bus is elsewhere
+	conn    *nats.Conn
+	js      jetstream.JetStream
+	metrics *metrics
+	loops   conc.WaitGroup // sources and gates
+	stop    context.CancelFunc
+	running context.Context // ends when the bus closes; the loops' own life
+}
+
+// Open connects to the bus of the configuration: the server at its URL, or one
+// that is started in this process with its data under Store. Close it when all
+// work is settled.
+func Open(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
+	b := &Bus{config: config, log: log.With("component", "bus"), metrics: newMetrics()}
+	b.running, b.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := b.connect(ctx); err != nil {
+		return nil, errors.Join(err, b.Close(ctx))
+	}
+	return b, nil
+}
+
+func (b *Bus) connect(ctx context.Context) (err error) {
+	options := b.options()
+	url := b.config.URL
+	if url == "" {
+		if b.server, err = startEmbedded(b.config, b.log); err != nil {
+			return err
+		}
+		options = append(options, b.server.clientOptions()...)
+	}
+	if b.conn, err = nats.Connect(url, options...); err != nil {
+		return fmt.Errorf("connect to the bus at %q: %w", redact(url), err)
+	}
+	if b.js, err = jetstream.New(b.conn, jetstream.WithDefaultTimeout(requestTimeout)); err != nil {
+		return fmt.Errorf("connect to the bus: %w", err)
+	}
+	if err = b.await(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// options are the connection's settings: reconnect for ever, buffer nothing
+// while disconnected, so that publishers see it and try again themselves.
+func (b *Bus) options() []nats.Option {
+	options := []nats.Option{
+		nats.Name("logferry"),
+		nats.MaxReconnects(-1),
+		nats.RetryOnFailedConnect(true),
+		nats.ReconnectJitter(500*time.Millisecond, 2*time.Second),
+		nats.ReconnectBufSize(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			b.log.Warn("bus reports an error", "err", err)
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				b.log.Warn("disconnected from the bus; reconnecting", "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(c *nats.Conn) {
+			b.log.Info("reconnected to the bus", "server", c.ConnectedServerName())
+		}),
+	}
+	if b.config.Credentials != "" {
+		options = append(options, nats.UserCredentials(b.config.Credentials))
+	}
+	if b.config.CAFile != "" {
+		options = append(options, nats.RootCAs(b.config.CAFile), nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12}))
+	}
+	return options
+}
+
+// await returns once JetStream answers.
+func (b *Bus) await(ctx context.Context) error {
+	for warned := false; ; {
+		_, err := b.js.AccountInfo(ctx)
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+			return fmt.Errorf("bus at %q: %w; start the server with JetStream", redact(b.config.URL), err)
+		}
+		if !warned {
+			b.log.Warn("the bus does not answer yet; waiting", "url", redact(b.config.URL), "err", err)
+			warned = true
+		}
+		if werr := wait(ctx, time.Second); werr != nil {
+			return fmt.Errorf("bus at %q does not answer: %w", redact(b.config.URL), err)
+		}
+	}
+}
+
+// Connected reports whether the bus can be reached now.
+func (b *Bus) Connected() bool { return b.conn != nil && b.conn.IsConnected() }
+
+// Close ends the connection, and the embedded server when there is one, after
+// everything in its care is on disk. Deliveries not settled by then come again
+// later.
+func (b *Bus) Close(context.Context) error {
+	b.stop()
+	b.loops.Wait()
+	if b.conn != nil {
+		b.conn.Close()
+	}
+	if b.server != nil {
+		return b.server.close()
+	}
+	return nil
+}
 
 // Objects is the work of the fetcher.
-func (b *Bus) Objects(ctx context.Context) (stage.Source[*logferryv1.Object], error) { return nil, nil }
+func (b *Bus) Objects(ctx context.Context) (stage.Source[*logferryv1.Object], error) {
+	return newSource(ctx, b, streamObjects, durableFetcher, objectWindow, decodeObject, objectLetter)
+}
 
 // Raw is the work of the parser.
-func (b *Bus) Raw(ctx context.Context) (stage.Source[*batch.Batch], error) { return nil, nil }
+func (b *Bus) Raw(ctx context.Context) (stage.Source[*batch.Batch], error) {
+	return newSource(ctx, b, streamRaw, durableParser, pullBatches, decodeBatch, batchLetter)
+}
 
 // Rows is the work of the writer: the rows of one table for one destination.
 func (b *Bus) Rows(ctx context.Context, destination, table string) (stage.Source[*batch.Batch], error) {
-	return nil, nil
+	return newSource(ctx, b, streamRows, writerDurable(destination, table), pullBatches, decodeBatch, batchLetter)
 }
 
 // PublishObjects is where the poller's objects go.
-func (b *Bus) PublishObjects() stage.Publisher[*logferryv1.Object] { return nil }
+func (b *Bus) PublishObjects() stage.Publisher[*logferryv1.Object] {
+	return newPublisher(b, streamObjects, objectWindow, objectMsg)
+}
 
 // PublishRaw is where the fetcher's batches go.
-func (b *Bus) PublishRaw() stage.Publisher[*batch.Batch] { return nil }
+func (b *Bus) PublishRaw() stage.Publisher[*batch.Batch] {
+	return newPublisher(b, streamRaw, batchWindow, rawMsg)
+}
 
 // PublishRows is where the parser's batches go.
-func (b *Bus) PublishRows() stage.Publisher[*batch.Batch] { return nil }
+func (b *Bus) PublishRows() stage.Publisher[*batch.Batch] {
+	return newPublisher(b, streamRows, batchWindow, rowsMsg)
+}
 
 // Graveyard keeps the dead letters of all stages.
-func (b *Bus) Graveyard() stage.Graveyard { return nil }
+func (b *Bus) Graveyard() stage.Graveyard { return graveyard{b} }
+
+// Backlog is the work that is on the bus and not settled.
+type Backlog struct {
+	// Messages counts what waits or is being worked on.
+	Messages int64
+}
+
+// Backlog counts the work on all streams.
+func (b *Bus) Backlog(ctx context.Context) (Backlog, error) {
+	var total Backlog
+	for _, stream := range []string{streamObjects, streamRaw, streamRows} {
+		infos, err := b.consumers(ctx, stream)
+		if err != nil {
+			return Backlog{}, err
+		}
+		for _, info := range infos {
+			total.Messages += backlog(info)
+		}
+	}
+	return total, nil
+}
+
+// wait sleeps for d or until ctx ends, whose error it then returns.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -105,7 +105,8 @@ func (s *Stage[In, Out]) handle(ctx context.Context, d Delivery[In], out *Emitte
 // returns what it did. A delivery that cannot be settled comes again by
 // itself once its lease runs out.
 func (s *Stage[In, Out]) settle(ctx context.Context, d Delivery[In], out *Emitter[Out], err error) (outcome string) {
-	if ctx.Err() != nil { // the work's time is over; the settlement gets some of its own
+	over := ctx.Err() != nil
+	if over { // the work's time is over; the settlement gets some of its own
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 		defer cancel()
 		ctx = late
@@ -116,9 +117,10 @@ func (s *Stage[In, Out]) settle(ctx context.Context, d Delivery[In], out *Emitte
 		serr = d.Ack(ctx) // invariant 2: everything emitted is stored by now
 	case fault.IsPermanent(err):
 		outcome, serr = s.reject(ctx, d, out, err)
+	case over:
+		outcome, serr = retried, d.Retry(ctx, 0) // given back on shutdown
 	default:
-		outcome = retried
-		serr = s.retry(ctx, d, err)
+		outcome, serr = retried, s.retry(ctx, d, err)
 	}
 	if serr != nil {
 		s.Metrics.unsettled.WithLabelValues(s.Name).Inc()
@@ -140,9 +142,6 @@ func (s *Stage[In, Out]) reject(ctx context.Context, d Delivery[In], out *Emitte
 }
 
 func (s *Stage[In, Out]) retry(ctx context.Context, d Delivery[In], cause error) error {
-	if errors.Is(cause, context.Canceled) {
-		return d.Retry(ctx, 0) // given back on shutdown
-	}
 	wait := fault.Wait(cause, d.Attempt())
 	l := d.Letter()
 	s.Log.Warn("delivery will be tried again", "err", cause, "wait", wait, "attempt", d.Attempt(),

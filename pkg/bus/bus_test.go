@@ -1,0 +1,399 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/stage"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var topology = Topology{Destinations: map[string][]string{"sentinel": {"AWSCloudTrail", "AWSVPCFlow"}}}
+
+// open returns an embedded bus on a store of its own, closed with the test.
+func open(t *testing.T, change ...func(*Config)) *Bus {
+	t.Helper()
+	config := DefaultConfig()
+	config.Store = t.TempDir()
+	for _, f := range change {
+		f(&config)
+	}
+	b, err := Open(t.Context(), config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := b.Bootstrap(t.Context(), topology); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func publish[T any](t *testing.T, p stage.Publisher[T], v T) {
+	t.Helper()
+	wait, err := p.Publish(t.Context(), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func next[T any](t *testing.T, s stage.Source[T]) stage.Delivery[T] {
+	t.Helper()
+	d, err := s.Next(t.Context())
+	if err != nil {
+		t.Fatalf("no delivery: %v", err)
+	}
+	return d
+}
+
+func rawBatch(part int, records ...string) *batch.Batch {
+	var raw batch.Raw
+	for i, r := range records {
+		raw.Append([]byte(r), int64(i*100))
+	}
+	return &batch.Batch{Record: raw.Take(), Meta: batch.Meta{
+		Connection: "org-trail", Destination: "sentinel", Format: "cloudtrail", Table: "AWSCloudTrail",
+		Object: "obj", Part: part, Bucket: "logs", Key: "AWSLogs/1/a b+ü%2F.gz", Version: "v/1",
+		Layout: "version account-id ü", Notified: time.UnixMilli(1_700_000_000_123).UTC(),
+	}}
+}
+
+func TestObjectTravels(t *testing.T) {
+	b := open(t)
+	want := &logferryv1.Object{Id: "o1", Connection: "org-trail", Bucket: "logs", Key: "k", Size: 12}
+	publish(t, b.PublishObjects(), want)
+	s, err := b.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := next(t, s)
+	got, err := d.Value()
+	if err != nil || !proto.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+	if err := d.Ack(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if left, err := b.Backlog(t.Context()); err != nil || left.Messages != 0 {
+		t.Errorf("backlog after the ack = %+v, %v; want none", left, err)
+	}
+}
+
+func TestBatchTravelsWithItsMeta(t *testing.T) {
+	b := open(t)
+	sent := rawBatch(3, "one", "two")
+	want := sent.Meta
+	publish(t, b.PublishRaw(), sent)
+	s, err := b.Raw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := next(t, s)
+	got, err := d.Value()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Release()
+	if got.Meta != want {
+		t.Errorf("meta = %+v; want %+v", got.Meta, want)
+	}
+	records, offsets, err := batch.Records(got.Record)
+	if err != nil || records.Len() != 2 || string(records.Value(1)) != "two" || offsets.Value(1) != 100 {
+		t.Errorf("records = %v, %v, %v", records, offsets, err)
+	}
+	if l := d.Letter(); l.Key != want.Key || l.Part != 3 || len(l.Body) == 0 {
+		t.Errorf("letter = %+v", l)
+	}
+	if err := d.Ack(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDoubleHasOneEffect(t *testing.T) {
+	b := open(t)
+	p := b.PublishRaw()
+	publish(t, p, rawBatch(0, "one"))
+	publish(t, p, rawBatch(0, "one"))
+	again := rawBatch(0, "one")
+	again.Meta.Attempt = 1
+	publish(t, p, again)
+	if left, err := b.Backlog(t.Context()); err != nil || left.Messages != 2 {
+		t.Errorf("backlog = %+v, %v; want the part once for each attempt: 2", left, err)
+	}
+}
+
+func TestRetryComesAgainAndRejectDoesNot(t *testing.T) {
+	b := open(t)
+	publish(t, b.PublishRaw(), rawBatch(0, "one"))
+	s, err := b.Raw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := next(t, s)
+	if err := d.Retry(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	d = next(t, s)
+	if d.Attempt() != 2 {
+		t.Errorf("attempt = %d; want 2", d.Attempt())
+	}
+	if err := d.Reject(t.Context(), fault.Permanent(fault.BadRecord, errors.New("no"))); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "an empty backlog", func() bool {
+		left, err := b.Backlog(t.Context())
+		return err == nil && left.Messages == 0
+	})
+}
+
+func TestWhatNobodyTookIsGivenBack(t *testing.T) {
+	b := open(t)
+	p := b.PublishRaw()
+	for part := range 5 {
+		publish(t, p, rawBatch(part, "one"))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := b.Raw(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := s.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel() // four are fetched ahead, or on their way
+	other, err := b.Raw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 { // far sooner than a lease runs out
+		d := next(t, other)
+		if err := d.Ack(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := taken.Ack(t.Context()); err != nil {
+		t.Errorf("what was taken before the end can still be settled: %v", err)
+	}
+}
+
+func TestWriterDurablesAreApart(t *testing.T) {
+	b := open(t)
+	flow := rawBatch(0, "one")
+	flow.Meta.Table = "AWSVPCFlow"
+	p := b.PublishRows()
+	publish(t, p, flow)
+	publish(t, p, rawBatch(1, "one"))
+	for _, table := range topology.Destinations["sentinel"] {
+		s, err := b.Rows(t.Context(), "sentinel", table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := next(t, s)
+		got, err := d.Value()
+		if err != nil || got.Meta.Table != table {
+			t.Errorf("table = %v, %v; want %s", got.Meta.Table, err, table)
+		}
+		got.Release()
+		if err := d.Ack(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := b.Rows(t.Context(), "sentinel", "AWSNone"); err == nil {
+		t.Error("a source of rows that nobody configured: got no error")
+	}
+}
+
+func TestDeadLetterIsKeptOnceAndCut(t *testing.T) {
+	b := open(t)
+	l := stage.DeadLetter{
+		ID: "parser.x.5", Stage: "parser", Reason: fault.BadRecord, Error: "no", Connection: "org-trail",
+		Part: -1, Offset: 5, Time: time.Now(), Body: make([]byte, maxLetterBody+10), BodySize: maxLetterBody + 10,
+	}
+	for range 2 {
+		if err := b.Graveyard().Bury(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := b.js.Stream(t.Context(), streamDead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err := s.GetLastMsgForSubject(t.Context(), "logferry.dead.parser.org-trail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got logferryv1.DeadLetter
+	if err := proto.Unmarshal(msg.Data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := s.Info(t.Context()); info.State.Msgs != 1 {
+		t.Errorf("%d letters kept; want 1", info.State.Msgs)
+	}
+	if len(got.Body) != maxLetterBody || got.BodySize != maxLetterBody+10 || got.HasPart {
+		t.Errorf("body %d of %d bytes, part %v", len(got.Body), got.BodySize, got.HasPart)
+	}
+}
+
+func TestStoreIsLocked(t *testing.T) {
+	b := open(t)
+	_, err := Open(t.Context(), b.config, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("second server on one store: %v", err)
+	}
+}
+
+func TestOthersCanAttach(t *testing.T) {
+	b := open(t)
+	url, err := os.ReadFile(filepath.Join(b.config.Store, clientFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := DefaultConfig()
+	config.URL = strings.TrimSpace(string(url))
+	other, err := Open(t.Context(), config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(t.Context())
+	publish(t, other.PublishRaw(), rawBatch(0, "one"))
+	if left, err := b.Backlog(t.Context()); err != nil || left.Messages != 1 {
+		t.Errorf("backlog = %+v, %v; want what the other published", left, err)
+	}
+	if _, err := nats.Connect("nats://" + other.conn.ConnectedAddr()); err == nil {
+		t.Error("connected without the credential")
+	}
+}
+
+func TestListenOnlyOnLoopback(t *testing.T) {
+	f := func(address string, ok bool) {
+		t.Helper()
+		if _, _, err := listenAddress(address); (err == nil) != ok {
+			t.Errorf("listenAddress(%q) = %v; want ok %v", address, err, ok)
+		}
+	}
+	f("127.0.0.1:0", true)
+	f("127.0.0.1:4222", true)
+	f("[::1]:4222", true)
+	// anything another host could reach
+	f("0.0.0.0:4222", false)
+	f(":4222", false)
+	f("192.168.1.1:4222", false)
+	f("example.com:4222", false)
+	// no address at all
+	f("127.0.0.1", false)
+	f("127.0.0.1:x", false)
+	f("127.0.0.1:70000", false)
+}
+
+func TestUndelivered(t *testing.T) {
+	f := func(state jetstream.StreamState, want int64, infos ...*jetstream.ConsumerInfo) {
+		t.Helper()
+		if got := undelivered(state, infos); got != want {
+			t.Errorf("undelivered(%+v) = %d; want %d", state, got, want)
+		}
+	}
+	consumer := func(floor, pending uint64) *jetstream.ConsumerInfo {
+		return &jetstream.ConsumerInfo{AckFloor: jetstream.SequenceInfo{Stream: floor}, NumPending: pending}
+	}
+	full := jetstream.StreamState{Msgs: 100, Bytes: 1000, FirstSeq: 101, LastSeq: 200}
+	// nothing there, nobody there, nothing behind
+	f(jetstream.StreamState{}, 0, consumer(0, 0))
+	f(full, 0)
+	f(full, 0, consumer(150, 0))
+	// the slowest counts, never more than there is
+	f(full, 500, consumer(150, 50), consumer(190, 10))
+	f(full, 1000, consumer(0, 100))
+}
+
+func TestGateHoldsPublishersBack(t *testing.T) {
+	b := open(t)
+	g := newGate(b, streamRaw)
+	if g.set(10, 100) {
+		t.Error("shut below the limit")
+	}
+	if err := g.pass(t.Context(), 90); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := g.pass(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("passed a gate that is full: %v", err)
+	}
+	if !g.set(100, 100) {
+		t.Error("open at the limit")
+	}
+	if g.set(99, 100) {
+		t.Error("still shut after the backlog has shrunk")
+	}
+	if err := g.pass(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTooLargeIsPermanent(t *testing.T) {
+	b := open(t)
+	wait, err := b.PublishRaw().Publish(t.Context(), rawBatch(0, strings.Repeat("x", 2<<20)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wait(t.Context()); !fault.IsPermanent(err) {
+		t.Errorf("err = %v; want a permanent fault", err)
+	}
+}
+
+func FuzzReadMeta(f *testing.F) {
+	f.Add("0", "1", "a%20b", "2023-11-14T22:13:20.123Z")
+	f.Add("-1", "x", "%zz", "yesterday")
+	f.Fuzz(func(t *testing.T, part, attempt, key, notified string) {
+		h := nats.Header{}
+		h.Set(headerPart, part)
+		h.Set(headerAttempt, attempt)
+		h.Set(headerKey, key)
+		h.Set(headerNotified, notified)
+		m, err := readMeta(h)
+		if err != nil {
+			return
+		}
+		again := nats.Header{}
+		writeMeta(again, m)
+		if n, err := readMeta(again); err != nil || n != m {
+			t.Errorf("read %+v, wrote and read %+v, %v", m, n, err)
+		}
+	})
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(20 * time.Second); !ok(); {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

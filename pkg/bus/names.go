@@ -1,0 +1,58 @@
+package bus
+
+import "strings"
+
+// Streams, and the subjects they hold (proto/wire.md).
+const (
+	streamObjects = "OBJECTS"
+	streamRaw     = "RAW"
+	streamRows    = "ROWS"
+	streamDead    = "DEAD"
+
+	subjectObjects = "logferry.objects" // .<connection>
+	subjectRaw     = "logferry.raw"     // .<connection>.<format>
+	subjectRows    = "logferry.rows"    // .<destination>.<table>.<connection>
+	subjectDead    = "logferry.dead"    // .<stage>.<connection>
+)
+
+// Durables of the fetcher and the parser; the writer has one for each
+// destination and table, so that a paused rule holds back nobody else.
+const (
+	durableFetcher = "fetcher"
+	durableParser  = "parser"
+)
+
+// Headers of the messages on the bus.
+const (
+	headerWire        = "Logferry-Wire"
+	headerConnection  = "Logferry-Connection"
+	headerDestination = "Logferry-Destination"
+	headerFormat      = "Logferry-Format"
+	headerTable       = "Logferry-Table"
+	headerObject      = "Logferry-Object"
+	headerPart        = "Logferry-Part"
+	headerAttempt     = "Logferry-Attempt"
+	headerBucket      = "Logferry-Bucket"
+	headerKey         = "Logferry-Key"
+	headerVersion     = "Logferry-Version"
+	headerLayout      = "Logferry-Layout"
+	headerNotified    = "Logferry-Notified"
+	headerRows        = "Logferry-Rows"
+	headerContentType = "Content-Type"
+)
+
+// wireVersion is the version of the wire contract that messages carry.
+const wireVersion = "1"
+
+// Media types of message bodies.
+const (
+	contentArrow  = "application/vnd.apache.arrow.stream"
+	contentObject = `application/x-protobuf; messageType="logferry.v1.Object"`
+	contentDead   = `application/x-protobuf; messageType="logferry.v1.DeadLetter"`
+)
+
+func writerDurable(destination, table string) string {
+	return "writer-" + destination + "-" + table
+}
+
+func subject(tokens ...string) string { return strings.Join(tokens, ".") }

@@ -1,0 +1,207 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/stage"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
+)
+
+// notifiedLayout is the form of the Logferry-Notified header.
+const notifiedLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// maxLetterBody is the most of the original bytes that a dead letter holds, so
+// that it fits the server's default message size.
+const maxLetterBody = 900_000
+
+// newMsg starts a message with what all messages carry.
+func newMsg(ctx context.Context, subject, id, contentType string, body []byte) *nats.Msg {
+	msg := nats.NewMsg(subject)
+	msg.Data = body
+	msg.Header.Set(nats.MsgIdHdr, id)
+	msg.Header.Set(headerWire, wireVersion)
+	msg.Header.Set(headerContentType, contentType)
+	otel.GetTextMapPropagator().Inject(ctx, propagation.HeaderCarrier(msg.Header))
+	return msg
+}
+
+// objectMsg is the message of an object. Its id tells attempts apart, so that
+// the bus does not take a new attempt for a double.
+func objectMsg(ctx context.Context, o *logferryv1.Object) (*nats.Msg, error) {
+	body, err := proto.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("encode object: %w", err)
+	}
+	id := o.GetId()
+	if o.GetAttempt() > 0 {
+		id += "@" + strconv.FormatUint(uint64(o.GetAttempt()), 10)
+	}
+	msg := newMsg(ctx, subject(subjectObjects, o.GetConnection()), id, contentObject, body)
+	msg.Header.Set(headerConnection, o.GetConnection())
+	msg.Header.Set(headerObject, o.GetId())
+	return msg, nil
+}
+
+func decodeObject(msg message) (*logferryv1.Object, error) {
+	o := new(logferryv1.Object)
+	if err := checkMsg(msg, contentObject); err != nil {
+		return nil, err
+	}
+	if err := proto.Unmarshal(msg.Data(), o); err != nil {
+		return nil, fmt.Errorf("decode object: %w", err)
+	}
+	return o, nil
+}
+
+// rawMsg and rowsMsg are the messages of batches. They take b over.
+func rawMsg(ctx context.Context, b *batch.Batch) (*nats.Msg, error) {
+	return batchMsg(ctx, subject(subjectRaw, b.Meta.Connection, b.Meta.Format), b)
+}
+
+func rowsMsg(ctx context.Context, b *batch.Batch) (*nats.Msg, error) {
+	return batchMsg(ctx, subject(subjectRows, b.Meta.Destination, b.Meta.Table, b.Meta.Connection), b)
+}
+
+func batchMsg(ctx context.Context, subject string, b *batch.Batch) (*nats.Msg, error) {
+	defer b.Release()
+	body, err := batch.Encode(b.Record)
+	if err != nil {
+		return nil, err
+	}
+	msg := newMsg(ctx, subject, b.Meta.ID(), contentArrow, body)
+	writeMeta(msg.Header, b.Meta)
+	msg.Header.Set(headerRows, strconv.FormatInt(b.Record.NumRows(), 10))
+	return msg, nil
+}
+
+func writeMeta(h nats.Header, m batch.Meta) {
+	set := func(key, value string) {
+		if value != "" {
+			h.Set(key, value)
+		}
+	}
+	set(headerConnection, m.Connection)
+	set(headerDestination, m.Destination)
+	set(headerFormat, m.Format)
+	set(headerTable, m.Table)
+	set(headerObject, m.Object)
+	set(headerPart, strconv.Itoa(m.Part))
+	if m.Attempt > 0 {
+		set(headerAttempt, strconv.Itoa(m.Attempt))
+	}
+	set(headerBucket, m.Bucket)
+	set(headerKey, url.PathEscape(m.Key))
+	set(headerVersion, url.PathEscape(m.Version))
+	set(headerLayout, url.PathEscape(m.Layout))
+	if !m.Notified.IsZero() {
+		set(headerNotified, m.Notified.UTC().Format(notifiedLayout))
+	}
+}
+
+// readMeta is the reverse of writeMeta; it reports every header that is
+// malformed and returns what could be read.
+func readMeta(h nats.Header) (m batch.Meta, err error) {
+	var errs []error
+	number := func(key string) int {
+		v := h.Get(key)
+		if v == "" && key == headerAttempt {
+			return 0
+		}
+		n, err := strconv.ParseUint(v, 10, 31)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("header %s: %w", key, err))
+		}
+		return int(n)
+	}
+	text := func(key string) string {
+		v, err := url.PathUnescape(h.Get(key))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("header %s: %w", key, err))
+		}
+		return v
+	}
+	m = batch.Meta{
+		Connection: h.Get(headerConnection), Destination: h.Get(headerDestination),
+		Format: h.Get(headerFormat), Table: h.Get(headerTable),
+		Object: h.Get(headerObject), Part: number(headerPart), Attempt: number(headerAttempt),
+		Bucket: h.Get(headerBucket), Key: text(headerKey), Version: text(headerVersion),
+		Layout: text(headerLayout),
+	}
+	if v := h.Get(headerNotified); v != "" {
+		m.Notified, err = time.Parse(notifiedLayout, v)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("header %s: %w", headerNotified, err))
+		}
+	}
+	return m, errors.Join(errs...)
+}
+
+func decodeBatch(msg message) (*batch.Batch, error) {
+	if err := checkMsg(msg, contentArrow); err != nil {
+		return nil, err
+	}
+	meta, err := readMeta(msg.Headers())
+	if err != nil {
+		return nil, err
+	}
+	record, err := batch.Decode(msg.Data(), memory.DefaultAllocator)
+	if err != nil {
+		return nil, err
+	}
+	return &batch.Batch{Meta: meta, Record: record}, nil
+}
+
+// message is what is read of a message on the bus.
+type message interface {
+	Data() []byte
+	Headers() nats.Header
+}
+
+func checkMsg(msg message, contentType string) error {
+	if v := msg.Headers().Get(headerWire); v != wireVersion {
+		return fmt.Errorf("wire version is %q; this service reads %q", v, wireVersion)
+	}
+	if v := msg.Headers().Get(headerContentType); v != contentType {
+		return fmt.Errorf("content type is %q; want %q", v, contentType)
+	}
+	return nil
+}
+
+// letterMsg is the message of a dead letter. A body that fits no message is
+// cut; its full size stays known.
+func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
+	carrier := propagation.MapCarrier{}
+	otel.GetTextMapPropagator().Inject(ctx, carrier)
+	body, err := proto.Marshal(&logferryv1.DeadLetter{
+		Id: l.ID, Stage: l.Stage, Reason: string(l.Reason), Error: l.Error,
+		Connection: l.Connection, Destination: l.Destination, Table: l.Table, Format: l.Format,
+		ObjectId: l.Object, Bucket: l.Bucket, Key: l.Key, VersionId: l.Version, Etag: l.ETag,
+		Part: uint32(max(l.Part, 0)), HasPart: l.Part >= 0, Offset: l.Offset,
+		Attempts: uint32(l.Attempts), Time: timestamppb.New(l.Time),
+		ContentType: l.ContentType, Body: l.Body[:min(len(l.Body), maxLetterBody)], BodySize: l.BodySize,
+		Traceparent: carrier["traceparent"], Layout: l.Layout,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode dead letter: %w", err)
+	}
+	connection := l.Connection
+	if connection == "" {
+		connection = "unknown"
+	}
+	msg := newMsg(ctx, subject(subjectDead, l.Stage, connection), l.ID, contentDead, body)
+	msg.Header.Set(headerConnection, connection)
+	return msg, nil
+}
