@@ -1,0 +1,101 @@
+package unpack
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/logferry/logferry/pkg/fault"
+)
+
+// maxWindow bounds the memory of the zstd decoder. Every level without
+// --ultra or --long stays within it.
+const maxWindow = 8 << 20
+
+// gunzip reads gzip members one after another as one text. Zeros after a
+// member, which some writers pad with, are passed over.
+type gunzip struct {
+	r      *bufio.Reader
+	z      *gzip.Reader
+	inside bool // a member
+}
+
+func openGzip(r *bufio.Reader, _ Limits) (io.Reader, func(), error) {
+	return &gunzip{r: r, z: new(gzip.Reader)}, func() {}, nil
+}
+
+// Read implements [io.Reader].
+func (g *gunzip) Read(p []byte) (int, error) {
+	for {
+		if !g.inside {
+			if err := g.next(); err != nil {
+				return 0, err
+			}
+		}
+		n, err := g.z.Read(p)
+		if err == io.EOF {
+			g.inside, err = false, nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// next begins the next member. It returns [io.EOF] when there is none.
+func (g *gunzip) next() error {
+	for {
+		b, err := g.r.ReadByte()
+		if err != nil {
+			return err
+		}
+		if b != 0 {
+			break
+		}
+	}
+	if err := g.r.UnreadByte(); err != nil {
+		return err
+	}
+	if err := g.z.Reset(g.r); err != nil {
+		return noEOF(err)
+	}
+	g.z.Multistream(false)
+	g.inside = true
+	return nil
+}
+
+// noEOF tells an end in the middle of something from an end.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// unzstd reads zstd frames one after another as one text.
+type unzstd struct{ z *zstd.Decoder }
+
+func openZstd(r *bufio.Reader, _ Limits) (io.Reader, func(), error) {
+	// One decoder at a time: no goroutines, and a window is all its memory.
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return nil, nil, err
+	}
+	return unzstd{z}, z.Close, nil
+}
+
+// Read implements [io.Reader].
+func (u unzstd) Read(p []byte) (int, error) {
+	n, err := u.z.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		err = fault.Permanent(fault.Unsupported, fmt.Errorf("the zstd data needs a window of more than %d bytes", maxWindow))
+	}
+	if errors.Is(err, zstd.ErrUnknownDictionary) {
+		err = fault.Permanent(fault.Unsupported, errors.New("the zstd data needs a dictionary"))
+	}
+	return n, err
+}

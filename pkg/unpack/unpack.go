@@ -1,0 +1,196 @@
+// Package unpack turns an object as it lies in a bucket into the log itself:
+// it peels off compression and renders Parquet as the text it stands for.
+//
+//	object ──▶ gzip | zstd, at most 3 layers ──▶ text
+//	                                        └──▶ Parquet ──▶ text
+//
+// What the object is, is told by its first bytes and never by its name. Its
+// memory is bounded whatever the object holds.
+package unpack
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/logferry/logferry/pkg/fault"
+)
+
+const (
+	// MaxLayers is how many times an object may be compressed.
+	MaxLayers = 3
+	// MaxPeek is the most that [Reader.Peek] returns.
+	MaxPeek = bufferBytes
+
+	bufferBytes = 32 << 10
+	// ratioFrom is the decompressed size from which the ratio is judged: small
+	// objects of repeated lines compress very well and do no harm.
+	ratioFrom = 16 << 20
+)
+
+// Limits bound what is taken from one object. A zero field sets no limit.
+type Limits struct {
+	// MaxBytes bounds the decompressed size, and that of every layer.
+	MaxBytes int64
+	// MaxRatio bounds decompressed to compressed bytes. It is judged after the
+	// first 16 MiB.
+	MaxRatio int
+	// MaxSpool bounds the temporary file of a Parquet object, in bytes.
+	MaxSpool int64
+}
+
+// Reader reads the log in an object. It is not safe for concurrent use.
+type Reader struct {
+	buf    *bufio.Reader
+	object *layer
+	top    *layer
+	close  []func()
+}
+
+// Open looks at the beginning of r and returns a reader of the log in it. It
+// does not close r.
+//
+// What is wrong with a compressed object is said by Read, after all data
+// before it. Open itself fails only for Parquet, which must be read whole.
+//
+// Every error is either r's own, unchanged, or a permanent fault: truncated,
+// corrupt, too_large or unsupported.
+func Open(r io.Reader, limits Limits) (*Reader, error) {
+	object := &layer{name: "object", from: r}
+	u := &Reader{object: object, top: object, buf: bufio.NewReaderSize(object, bufferBytes)}
+	for depth := 0; ; depth++ {
+		// An error here comes back with the next Read.
+		magic, _ := u.buf.Peek(4)
+		name, open := container(magic)
+		if open == nil {
+			return u, nil
+		}
+		if name != "parquet" && depth == MaxLayers {
+			u.Close()
+			return nil, fault.Permanent(fault.Unsupported, fmt.Errorf("the object is compressed more than %d times", MaxLayers))
+		}
+		from, done, err := open(u.buf, limits)
+		if err != nil {
+			err = u.top.judge(name, 0, err)
+			u.Close()
+			return nil, err
+		}
+		u.close = append(u.close, done)
+		u.top = &layer{name: name, from: from, below: u.top, object: object, limits: limits}
+		u.buf = bufio.NewReaderSize(u.top, bufferBytes)
+		if name == "parquet" {
+			return u, nil
+		}
+	}
+}
+
+// opener starts reading a container whose first bytes have been recognised.
+type opener func(r *bufio.Reader, limits Limits) (from io.Reader, done func(), err error)
+
+// container tells a container by its first bytes.
+func container(magic []byte) (name string, open opener) {
+	switch {
+	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b:
+		return "gzip", openGzip
+	case string(magic) == "\x28\xb5\x2f\xfd":
+		return "zstd", openZstd
+	case string(magic) == "PAR1":
+		return "parquet", openParquet
+	}
+	return "", nil
+}
+
+// Read reads the log. After an error it returns that error again.
+func (u *Reader) Read(p []byte) (int, error) { return u.buf.Read(p) }
+
+// Peek returns the next n bytes, at most [MaxPeek], without reading them:
+// fewer when the log ends before, and the error that ended it unless that is
+// [io.EOF]. The bytes are valid until the next Read.
+func (u *Reader) Peek(n int) ([]byte, error) {
+	head, err := u.buf.Peek(min(n, MaxPeek))
+	if err == io.EOF {
+		err = nil
+	}
+	return head, err
+}
+
+// Container names what the log came out of: gzip, zstd, parquet, or none.
+func (u *Reader) Container() string {
+	if u.top == u.object {
+		return "none"
+	}
+	return u.top.name
+}
+
+// ObjectBytes returns how many bytes of the object have been read so far.
+func (u *Reader) ObjectBytes() int64 { return u.object.bytes }
+
+// Close frees what the reader holds, temporary files too.
+func (u *Reader) Close() {
+	for i := len(u.close) - 1; i >= 0; i-- {
+		u.close[i]()
+	}
+	u.close = nil
+}
+
+// layer reads one container out of the layer below, counts what comes out and
+// says what is wrong with it. Its error is sticky.
+type layer struct {
+	name   string
+	from   io.Reader
+	below  *layer // nil for the object
+	object *layer
+	limits Limits
+	bytes  int64 // that came out so far
+	err    error
+}
+
+// Read implements [io.Reader].
+func (l *layer) Read(p []byte) (int, error) {
+	if l.err != nil {
+		return 0, l.err
+	}
+	n, err := l.from.Read(p)
+	l.bytes += int64(n)
+	if l.below != nil {
+		if over := l.excess(); over != nil {
+			if most := l.limits.MaxBytes; most > 0 {
+				// The same bytes come out before the limit, however they are read.
+				n -= int(max(l.bytes-most, 0))
+			}
+			err = over
+		} else if err != nil {
+			err = l.below.judge(l.name, l.bytes, err)
+		}
+	}
+	l.err = err
+	return n, err
+}
+
+// excess says whether more came out of the layer than may.
+func (l *layer) excess() error {
+	if most := l.limits.MaxBytes; most > 0 && l.bytes > most {
+		return fault.Permanent(fault.TooLarge, fmt.Errorf("the object is larger than %d bytes when unpacked", most))
+	}
+	if most := int64(l.limits.MaxRatio); most > 0 && l.bytes > ratioFrom && l.bytes/most > l.object.bytes {
+		return fault.Permanent(fault.TooLarge,
+			fmt.Errorf("%d bytes of the object unpack to %d, more than %d times as many", l.object.bytes, l.bytes, most))
+	}
+	return nil
+}
+
+// judge says what an error means that came up while a container was read out
+// of this layer. Trouble of the layer itself is never blamed on the container.
+func (l *layer) judge(container string, offset int64, err error) error {
+	if l.err != nil && l.err != io.EOF {
+		return l.err
+	}
+	if err == io.EOF || fault.IsPermanent(err) {
+		return err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fault.Permanent(fault.Truncated, fmt.Errorf("%s data ends early, at decompressed offset %d", container, offset))
+	}
+	return fault.Permanent(fault.Corrupt, fmt.Errorf("%s data is damaged at decompressed offset %d: %w", container, offset, err))
+}
