@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -23,9 +24,12 @@ import (
 // notifiedLayout is the form of the Logferry-Notified header.
 const notifiedLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// maxLetterBody is the most of the original bytes that a dead letter holds, so
-// that it fits the server's default message size.
-const maxLetterBody = 900_000
+// A dead letter fits the server's default message size of 1 MiB: that bounds
+// what it holds of the original bytes and of the error's text.
+const (
+	maxLetterBody  = 1_020_000
+	maxLetterError = 4096
+)
 
 // newMsg starts a message with what all messages carry.
 func newMsg(ctx context.Context, subject, id, contentType string, body []byte) *nats.Msg {
@@ -186,7 +190,7 @@ func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
 	carrier := propagation.MapCarrier{}
 	otel.GetTextMapPropagator().Inject(ctx, carrier)
 	body, err := proto.Marshal(&logferryv1.DeadLetter{
-		Id: l.ID, Stage: l.Stage, Reason: string(l.Reason), Error: l.Error,
+		Id: l.ID, Stage: l.Stage, Reason: string(l.Reason), Error: cutText(l.Error, maxLetterError),
 		Connection: l.Connection, Destination: l.Destination, Table: l.Table, Format: l.Format,
 		ObjectId: l.Object, Bucket: l.Bucket, Key: l.Key, VersionId: l.Version, Etag: l.ETag,
 		Part: uint32(max(l.Part, 0)), HasPart: l.Part >= 0, Offset: l.Offset,
@@ -204,4 +208,12 @@ func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
 	msg := newMsg(ctx, subject(subjectDead, l.Stage, connection), l.ID, contentDead, body)
 	msg.Header.Set(headerConnection, connection)
 	return msg, nil
+}
+
+// cutText cuts text to at most limit bytes of valid UTF-8.
+func cutText(text string, limit int) string {
+	if len(text) > limit {
+		text = text[:limit]
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
 }

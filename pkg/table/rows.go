@@ -288,4 +288,3 @@ func appendCutJSON(dst, value []byte) []byte {
 	}
 	return append(dst, '"')
 }
-

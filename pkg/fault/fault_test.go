@@ -1,0 +1,56 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+var boom = errors.New("boom")
+
+func TestClassification(t *testing.T) {
+	f := func(err error, permanent bool, reason Reason) {
+		t.Helper()
+		if got := IsPermanent(err); got != permanent {
+			t.Errorf("IsPermanent(%v) = %v; want %v", err, got, permanent)
+		}
+		if got := ReasonOf(err); got != reason {
+			t.Errorf("ReasonOf(%v) = %q; want %q", err, got, reason)
+		}
+	}
+	f(nil, false, Internal)
+	f(boom, false, Internal)
+	f(After(time.Hour, boom), false, Internal)
+	f(Permanent(Truncated, boom), true, Truncated)
+	// wrapping and joining change nothing
+	f(fmt.Errorf("get: %w", Permanent(Truncated, boom)), true, Truncated)
+	f(errors.Join(boom, Permanent(Corrupt, boom)), true, Corrupt)
+	// no error stays no error
+	f(Permanent(Truncated, nil), false, Internal)
+	f(After(time.Hour, nil), false, Internal)
+	if !errors.Is(Permanent(Truncated, boom), boom) || !errors.Is(After(time.Hour, boom), boom) {
+		t.Error("the cause is lost")
+	}
+}
+
+func TestWait(t *testing.T) {
+	f := func(err error, attempt int, least, most time.Duration) {
+		t.Helper()
+		for range 100 {
+			if got := Wait(err, attempt); got < least || got > most {
+				t.Errorf("Wait(%v, %d) = %v; want %v to %v", err, attempt, got, least, most)
+			}
+		}
+	}
+	// what the error asks for
+	f(After(time.Hour, boom), 1, time.Hour, time.Hour)
+	f(fmt.Errorf("get: %w", After(time.Hour, boom)), 9, time.Hour, time.Hour)
+	// doubling, with jitter of half, up to a minute
+	f(boom, 1, 250*time.Millisecond, 500*time.Millisecond)
+	f(boom, 2, 500*time.Millisecond, time.Second)
+	f(boom, 7, 16*time.Second, 32*time.Second)
+	f(boom, 8, 30*time.Second, time.Minute)
+	f(boom, 1_000_000, 30*time.Second, time.Minute)
+	f(boom, 0, 250*time.Millisecond, 500*time.Millisecond)
+}

@@ -1,0 +1,197 @@
+package table
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
+)
+
+func TestTables(t *testing.T) {
+	if len(All()) < 15 {
+		t.Errorf("%d tables; want at least 15", len(All()))
+	}
+	for _, table := range All() {
+		seen := map[string]bool{}
+		for _, c := range table.Columns {
+			if seen[c.Name] || c.Name == "" || c.Doc == "" {
+				t.Errorf("%s: column %q is named twice, or without name or description", table.Name, c.Name)
+			}
+			seen[c.Name] = true
+			arrowType(c.Type) // panics on a type nobody knows
+		}
+		if got, ok := Get(table.Name); !ok || got != table {
+			t.Errorf("Get(%s) = %v, %v", table.Name, got, ok)
+		}
+	}
+	if _, ok := Get("AWSNothing"); ok {
+		t.Error("found a table that does not exist")
+	}
+	flow, _ := Get("AWSVPCFlow")
+	if c, ok := flow.Column("Packets"); !ok || c.Type != Int || c.System {
+		t.Errorf("AWSVPCFlow.Packets = %+v, %v", c, ok)
+	}
+}
+
+var everyType = []Column{
+	{Name: "S", Type: String}, {Name: "D", Type: Dynamic}, {Name: "I", Type: Int}, {Name: "L", Type: Long},
+	{Name: "R", Type: Real}, {Name: "B", Type: Bool}, {Name: "T", Type: DateTime},
+}
+
+// want gives the batch of r as JSON, one row a line, and compares.
+func check(t *testing.T, r *Rows, want string, flaws Flaws) {
+	t.Helper()
+	record, got := r.Take()
+	defer record.Release()
+	if got != flaws {
+		t.Errorf("flaws = %+v; want %+v", got, flaws)
+	}
+	var b bytes.Buffer
+	if err := array.RecordToJSON(record, &b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.TrimSpace(b.String()) != strings.TrimSpace(want) {
+		t.Errorf("rows:\n%s\nwant:\n%s", b.String(), want)
+	}
+	if r.Len() != 0 {
+		t.Errorf("%d rows left after Take", r.Len())
+	}
+}
+
+func TestRows(t *testing.T) {
+	r := NewRows(Schema("AWSTest", everyType))
+	for range 2 { // a builder serves again after Take
+		r.Text(0, []byte("a"))
+		r.Text(1, []byte(`{"k":1}`))
+		r.Int(2, -5)
+		r.Int(3, math.MaxInt64)
+		r.Real(4, 1.5)
+		r.Bool(5, true)
+		r.Time(6, 1_700_000_000_000_001)
+		r.Commit()
+		r.Commit() // all null
+		// a later value wins, also over one that was unfit
+		r.Text(0, []byte("first"))
+		r.Text(0, []byte("second"))
+		r.Bool(5, true)
+		r.Bool(5, false)
+		r.OutOfRange(2)
+		r.Int(2, 7)
+		r.Commit()
+		check(t, r, `{"B":true,"D":"{\"k\":1}","I":-5,"L":9223372036854775807,"R":1.5,"S":"a","T":"2023-11-14 22:13:20.000001Z"}
+{"B":null,"D":null,"I":null,"L":null,"R":null,"S":null,"T":null}
+{"B":false,"D":null,"I":7,"L":null,"R":null,"S":"second","T":null}`, Flaws{OutOfRange: 1})
+	}
+}
+
+func TestRollbackLeavesNoTrace(t *testing.T) {
+	r := NewRows(Schema("AWSTest", everyType))
+	spoil := func() {
+		for i := range 2 {
+			r.Text(i, []byte("\xff bad"))
+		}
+		r.Int(2, math.MaxInt64)
+		r.Int(3, 1)
+		r.Real(4, 1)
+		r.Bool(5, true)
+		r.Time(6, 1)
+		r.Rollback()
+	}
+	spoil()
+	r.Text(0, []byte("x"))
+	r.Commit()
+	spoil()
+	r.Text(0, []byte("y"))
+	r.Commit()
+	spoil()
+	r.Text(0, []byte("never committed"))
+	check(t, r, `{"B":null,"D":null,"I":null,"L":null,"R":null,"S":"x","T":null}
+{"B":null,"D":null,"I":null,"L":null,"R":null,"S":"y","T":null}`, Flaws{})
+}
+
+func TestMendedValues(t *testing.T) {
+	f := func(col int, value string, wantText string, flaws Flaws) {
+		t.Helper()
+		r := NewRows(Schema("AWSTest", everyType))
+		r.Text(col, []byte(value))
+		r.Commit()
+		record, got := r.Take()
+		defer record.Release()
+		text := record.Column(col).(*array.String).Value(0)
+		if text != wantText || got != flaws {
+			t.Errorf("%.20q of %d bytes = %.20q of %d bytes, %+v; want %.20q of %d bytes, %+v",
+				value, len(value), text, len(text), got, wantText, len(wantText), flaws)
+		}
+	}
+	long := strings.Repeat("x", MaxValueBytes)
+	f(0, long, long, Flaws{})
+	f(0, long+"y", long, Flaws{Cut: 1})
+	// cut between runes
+	f(0, long[:MaxValueBytes-1]+"ü", long[:MaxValueBytes-1], Flaws{Cut: 1})
+	f(0, strings.Repeat("ü", MaxValueBytes), strings.Repeat("ü", MaxValueBytes/2), Flaws{Cut: 1})
+	// bytes that are no UTF-8
+	f(0, "a\xffb\xc3", "a\uFFFDb\uFFFD", Flaws{BadText: 1})
+	f(0, strings.Repeat("\xff", MaxValueBytes), strings.Repeat("\uFFFD", MaxValueBytes/3), Flaws{BadText: 1, Cut: 1})
+	// a dynamic value that is too long stays JSON
+	f(1, `"`+long[:MaxValueBytes-2]+`"`, `"`+long[:MaxValueBytes-2]+`"`, Flaws{})
+	f(1, `["`+long+`"]`, `"[\"`+long[:MaxValueBytes-5]+`"`, Flaws{Cut: 1})
+}
+
+func TestIntRange(t *testing.T) {
+	r := NewRows(Schema("AWSTest", everyType))
+	for _, v := range []int64{math.MaxInt32, math.MinInt32, math.MaxInt32 + 1, math.MinInt32 - 1} {
+		r.Int(2, v)
+		r.Int(3, v)
+		r.Commit()
+	}
+	check(t, r, `{"B":null,"D":null,"I":2147483647,"L":2147483647,"R":null,"S":null,"T":null}
+{"B":null,"D":null,"I":-2147483648,"L":-2147483648,"R":null,"S":null,"T":null}
+{"B":null,"D":null,"I":null,"L":2147483648,"R":null,"S":null,"T":null}
+{"B":null,"D":null,"I":null,"L":-2147483649,"R":null,"S":null,"T":null}`, Flaws{OutOfRange: 2})
+}
+
+func FuzzText(f *testing.F) {
+	f.Add([]byte("plain"))
+	f.Add([]byte("\xff\"\\\x00"))
+	f.Add(bytes.Repeat([]byte("ü\""), MaxValueBytes/2))
+	f.Fuzz(func(t *testing.T, v []byte) {
+		r := NewRows(Schema("AWSTest", everyType))
+		r.Text(0, v)
+		if json.Valid(v) {
+			r.Text(1, v)
+		}
+		r.Commit()
+		record, _ := r.Take()
+		defer record.Release()
+		if s := record.Column(0).(*array.String).Value(0); !utf8.ValidString(s) || len(s) > MaxValueBytes {
+			t.Errorf("text of %d bytes, valid %v", len(s), utf8.ValidString(s))
+		}
+		if d := record.Column(1).(*array.String); d.IsValid(0) && (!json.Valid([]byte(d.Value(0))) || len(d.Value(0)) > MaxValueBytes) {
+			t.Errorf("dynamic value %.40q of %d bytes", d.Value(0), len(d.Value(0)))
+		}
+	})
+}
+
+func BenchmarkRows(b *testing.B) {
+	columns := make([]Column, 45)
+	for i := range columns {
+		columns[i] = Column{Name: string(rune('A' + i)), Type: String}
+	}
+	r := NewRows(Schema("AWSTest", columns))
+	value := []byte("arn:aws:iam::123456789012:role/x")
+	b.ReportAllocs()
+	for b.Loop() {
+		for col := range 30 {
+			r.Text(col, value)
+		}
+		r.Commit()
+		if r.Len() == 750 {
+			record, _ := r.Take()
+			record.Release()
+		}
+	}
+}

@@ -1,0 +1,130 @@
+// Package parser is the service that turns undecoded records into rows: raw
+// in, rows out, part by part. It knows no cloud.
+package parser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/format"
+	"github.com/logferry/logferry/pkg/format/all"
+	"github.com/logferry/logferry/pkg/stage"
+	"github.com/logferry/logferry/pkg/table"
+)
+
+const name = "parser"
+
+// Service returns the parser.
+func Service() app.Service { return app.Service{Name: name, New: newService} }
+
+func newService(ctx context.Context, env *app.Env) (func(context.Context) error, error) {
+	source, err := env.Bus.Raw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	workers := env.Config.Parser.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	p := &parser{formats: map[string]*rowMaker{}, metrics: newMetrics(env.Metrics)}
+	for _, f := range all.Formats() {
+		p.formats[f.Name] = newRowMaker(f)
+	}
+	s := &stage.Stage[*batch.Batch, *batch.Batch]{
+		Name: name, Source: source, Out: env.Bus.PublishRows(), Dead: env.Bus.Graveyard(), Handle: p.handle,
+		Workers: workers, Grace: env.Config.Grace, Log: env.Log.With("stage", name), Metrics: env.Stages,
+	}
+	return s.Run, nil
+}
+
+// parser is the stage's state: what it needs for each format.
+type parser struct {
+	formats map[string]*rowMaker
+	metrics *metrics
+}
+
+// rowMaker lends builders of one format's rows.
+type rowMaker struct {
+	format *format.Format
+	pool   sync.Pool // of *table.Rows
+}
+
+func newRowMaker(f *format.Format) *rowMaker {
+	schema := f.Schema()
+	return &rowMaker{format: f, pool: sync.Pool{New: func() any { return table.NewRows(schema) }}}
+}
+
+// handle turns the records of one part into the rows of the same part
+// (invariant 4). A record that cannot be read becomes a dead letter; the
+// others go on without it. A part without rows sends nothing.
+func (p *parser) handle(ctx context.Context, in *batch.Batch, out *stage.Emitter[*batch.Batch]) error {
+	defer in.Release()
+	maker, ok := p.formats[in.Meta.Format]
+	if !ok {
+		return fault.Permanent(fault.Unsupported, fmt.Errorf("this parser knows no format %q; it is older than the fetcher", in.Meta.Format))
+	}
+	parse, err := maker.format.Parser(in.Meta.Layout)
+	if err != nil {
+		return fault.Permanent(fault.Unsupported, fmt.Errorf("layout %q: %w", in.Meta.Layout, err))
+	}
+	records, offsets, err := batch.Records(in.Record)
+	if err != nil {
+		return fault.Permanent(fault.Undecodable, err)
+	}
+	rows := maker.pool.Get().(*table.Rows)
+	defer func() { // whatever happened, the next user finds it empty
+		if rows.Len() > 0 {
+			record, _ := rows.Take()
+			record.Release()
+		}
+		rows.Rollback()
+		maker.pool.Put(rows)
+	}()
+	if err := p.parse(ctx, parse, records, offsets, rows, out, in.Meta); err != nil {
+		return err
+	}
+	if rows.Len() == 0 {
+		return nil
+	}
+	record, flaws := rows.Take()
+	p.metrics.mended(in.Meta.Format, flaws)
+	return out.Emit(ctx, &batch.Batch{Meta: in.Meta, Record: record})
+}
+
+// parse fills rows with what the records say and buries those that say
+// nothing sensible.
+func (p *parser) parse(ctx context.Context, parse format.Parse, records *array.Binary, offsets *array.Int64,
+	rows *table.Rows, out *stage.Emitter[*batch.Batch], meta batch.Meta) error {
+	count := p.metrics.counter(meta.Format)
+	for i := range records.Len() {
+		record := records.Value(i)
+		err := parse(record, rows)
+		if err == nil {
+			rows.Commit()
+			count.rows++
+			continue
+		}
+		rows.Rollback()
+		if _, skip := errors.AsType[*format.SkipError](err); skip {
+			count.skipped++
+			continue
+		}
+		count.dead++
+		if err := out.Bury(ctx, stage.DeadLetter{
+			Reason: fault.BadRecord, Error: err.Error(), Part: meta.Part, Offset: offsets.Value(i),
+			ContentType: "application/octet-stream", Body: record,
+		}); err != nil {
+			return err
+		}
+	}
+	count.done(int64(len(records.ValueBytes())))
+	return nil
+}
