@@ -23,7 +23,10 @@ func Load(path string) (Config, error) {
 
 func read(path string, text []byte, environ []string) (Config, error) {
 	cfg := DefaultConfig()
-	source := settings.Read(path, text, environ, &cfg)
+	source, err := settings.Read(path, text, environ, &cfg)
+	if err != nil {
+		return Config{}, err
+	}
 	cfg.validate(source.Report)
 	if err := source.Err(); err != nil {
 		return Config{}, err

@@ -45,6 +45,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, options Options, ser
 		return fmt.Errorf("ready the bus: %w", err)
 	}
 	p := process{bus: b, log: log, options: options, registry: newRegistry(options.Metrics)}
+	p.registry.MustRegister(b)
 	return p.run(ctx, cfg, services)
 }
 

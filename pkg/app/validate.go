@@ -23,7 +23,7 @@ func (c Config) validate(report connection.Report) {
 	between(report, "poller.wait", c.Poller.Wait, 0, 20*time.Second)
 	between(report, "poller.visibility", c.Poller.Visibility, 0, 12*time.Hour)
 	between(report, "fetcher.in_flight", c.Fetcher.InFlight, 1, 4096)
-	between(report, "fetcher.max_object_bytes", c.Fetcher.MaxObjectBytes, 1<<20, 5<<40)
+	between(report, "fetcher.max_object_bytes", size(c.Fetcher.MaxObjectBytes), 1<<20, 5<<40)
 	between(report, "fetcher.max_ratio", c.Fetcher.MaxRatio, 1, 1_000_000)
 	between(report, "parser.workers", c.Parser.Workers, 0, 1024)
 	between(report, "writer.in_flight", c.Writer.InFlight, 1, 4096)
@@ -31,7 +31,7 @@ func (c Config) validate(report connection.Report) {
 	between(report, "writer.linger", c.Writer.Linger, 0, time.Minute)
 	between(report, "grace", c.Grace, 0, time.Hour)
 	if c.Memory != 0 {
-		between(report, "memory", c.Memory, 64<<20, 1<<50)
+		between(report, "memory", size(c.Memory), 64<<20, 64<<40)
 	}
 }
 
@@ -47,7 +47,22 @@ func tables() []string {
 	return slices.Compact(names)
 }
 
-func between[T int | int64 | time.Duration](report connection.Report, key string, value, least, most T) {
+// size is a number of bytes that shows as it is written in a configuration.
+type size int64
+
+func (s size) String() string {
+	for _, u := range []struct {
+		name string
+		size size
+	}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}} {
+		if s >= u.size && s%u.size == 0 {
+			return fmt.Sprintf("%d%s", int64(s/u.size), u.name)
+		}
+	}
+	return fmt.Sprintf("%d", int64(s))
+}
+
+func between[T int | size | time.Duration](report connection.Report, key string, value, least, most T) {
 	if value < least || value > most {
 		report(key, fmt.Sprintf("must be from %v to %v", least, most))
 	}
@@ -55,7 +70,7 @@ func between[T int | int64 | time.Duration](report connection.Report, key string
 
 func validateBus(c bus.Config, report connection.Report) {
 	between(report, "bus.replay", c.Replay, time.Minute, 90*24*time.Hour)
-	between(report, "bus.max_bytes", c.MaxBytes, 64<<20, 1<<50)
+	between(report, "bus.max_bytes", size(c.MaxBytes), 64<<20, 64<<40)
 	if !slices.Contains([]int{1, 3, 5}, c.Replicas) {
 		report("bus.replicas", "must be 1, 3 or 5")
 	}
@@ -81,12 +96,8 @@ func validateBus(c bus.Config, report connection.Report) {
 }
 
 func validateAdmin(c Admin, report connection.Report) {
-	host, ok := splitAddress(c.Address)
-	if c.Address != "" && !ok {
+	if _, ok := splitAddress(c.Address); c.Address != "" && !ok {
 		report("admin.address", "is no address; write host:port such as 127.0.0.1:9464 or :9464, or leave it empty for no endpoint")
-	}
-	if ok && c.Profiles && !isLoopback(host) {
-		report("admin.profiles", "shows the process's memory and needs an admin.address of this machine, such as 127.0.0.1:9464")
 	}
 }
 

@@ -58,7 +58,7 @@ func (v validator) require(ok bool, key, text string) {
 var (
 	namePattern       = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	rolePattern       = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::\d{12}:role/[\w+=,.@/-]{1,576}$`)
-	externalIDPattern = regexp.MustCompile(`^[\w+=,.@:/-]{2,1224}$`)
+	externalIDPattern = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 	sessionPattern    = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 	regionPattern     = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d$`)
 	bucketPattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{3,255}$`)
@@ -76,7 +76,7 @@ func (v validator) name(name string, seen map[string]bool) {
 func (v validator) role(c Connection) {
 	v.require(c.RoleARN == "" || rolePattern.MatchString(c.RoleARN), "role_arn",
 		"is no role's ARN; write arn:aws:iam::<12-digit account>:role/<name>")
-	v.require(c.ExternalID == "" || externalIDPattern.MatchString(c.ExternalID), "external_id",
+	v.require(c.ExternalID == "" || externalIDPattern.MatchString(c.ExternalID) && len(c.ExternalID) <= 1224, "external_id",
 		"must be 2 to 1224 letters, digits and characters of +=,.@:/-_")
 	v.require(c.SessionName == "" || sessionPattern.MatchString(c.SessionName), "session_name",
 		"must be 2 to 64 letters, digits and characters of +=,.@-_")

@@ -50,12 +50,15 @@ type Source struct {
 
 // Read fills config, a pointer to a struct that holds the defaults, from the
 // text of a YAML file and from the environment (see os.Environ). The file's
-// name is for messages only.
-func Read(file string, text []byte, environ []string, config any) *Source {
+// name is for messages only. The error is [Problems] too: the text is no YAML,
+// so nothing could be read. Whatever else is wrong the source knows.
+func Read(file string, text []byte, environ []string, config any) (*Source, error) {
 	s := &Source{file: file, places: map[string]string{}}
-	s.readYAML(text, config)
+	if err := s.readYAML(text, config); err != nil {
+		return nil, err
+	}
 	s.readEnviron(environ, config)
-	return s
+	return s, nil
 }
 
 // Report adds a problem with the key's value.

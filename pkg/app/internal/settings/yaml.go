@@ -11,26 +11,25 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-func (s *Source) readYAML(text []byte, config any) {
+func (s *Source) readYAML(text []byte, config any) error {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		s.syntax(err)
-		return
+		return Problems{s.syntax(err)}
+	}
+	if len(file.Docs) > 1 {
+		return Problems{{Place: s.file, Text: "holds more than one YAML document; keep one"}}
 	}
 	d := decoder{Source: s, anchors: map[string]ast.Node{}}
-	for i, doc := range file.Docs {
-		if i > 0 {
-			s.problems = append(s.problems, Problem{Place: s.file, Text: "holds more than one YAML document; keep one"})
-			return
-		}
+	for _, doc := range file.Docs {
 		if doc.Body != nil {
 			d.value("", doc.Body, reflect.ValueOf(config).Elem())
 		}
 	}
+	return nil
 }
 
-// syntax reports an error of the YAML parser without the text it was found in.
-func (s *Source) syntax(err error) {
+// syntax tells an error of the YAML parser without the text it was found in.
+func (s *Source) syntax(err error) Problem {
 	p := Problem{Place: s.file, Text: "is not YAML"}
 	if e, ok := errors.AsType[yaml.Error](err); ok {
 		p.Text = "is not YAML: " + e.GetMessage()
@@ -38,7 +37,7 @@ func (s *Source) syntax(err error) {
 			p.Place = s.line(t.Position.Line)
 		}
 	}
-	s.problems = append(s.problems, p)
+	return p
 }
 
 // decoder walks the nodes of a file along the type they are to fill.
