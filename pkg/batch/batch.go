@@ -14,7 +14,6 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // Batch is an Arrow record batch and where it belongs. Whoever receives a
@@ -90,32 +89,4 @@ func Encode(record arrow.Record) ([]byte, error) {
 		return nil, fmt.Errorf("encode batch: %w", err)
 	}
 	return body.Bytes(), nil
-}
-
-// Decode reads what [Encode] wrote. The caller releases the record, whose
-// memory comes from mem.
-func Decode(body []byte, mem memory.Allocator) (record arrow.Record, err error) {
-	defer func() { // the IPC reader panics on some malformed input
-		if p := recover(); p != nil {
-			record, err = nil, fmt.Errorf("decode batch: %v", p)
-		}
-	}()
-	r, err := ipc.NewReader(bytes.NewReader(body), ipc.WithAllocator(mem))
-	if err != nil {
-		return nil, fmt.Errorf("decode batch: %w", err)
-	}
-	defer r.Release()
-	if !r.Next() {
-		if r.Err() != nil {
-			return nil, fmt.Errorf("decode batch: %w", r.Err())
-		}
-		return nil, fmt.Errorf("decode batch: the stream holds no record batch")
-	}
-	record = r.Record()
-	record.Retain()
-	if r.Next() {
-		record.Release()
-		return nil, fmt.Errorf("decode batch: the stream holds more than one record batch")
-	}
-	return record, nil
 }

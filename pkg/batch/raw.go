@@ -2,6 +2,7 @@ package batch
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -69,5 +70,22 @@ func Records(record arrow.Record) (records *array.Binary, offsets *array.Int64, 
 	if !record.Schema().Equal(RawSchema) {
 		return nil, nil, fmt.Errorf("raw batch: schema is %v; want columns record (binary) and offset (int64)", record.Schema())
 	}
-	return record.Column(0).(*array.Binary), record.Column(1).(*array.Int64), nil
+	records, offsets = record.Column(0).(*array.Binary), record.Column(1).(*array.Int64)
+	if records.NullN() > 0 || offsets.NullN() > 0 {
+		return nil, nil, errors.New("raw batch: a record or its offset is null")
+	}
+	if n := record.NumRows(); int64(records.Len()) != n || int64(offsets.Len()) != n {
+		return nil, nil, fmt.Errorf("raw batch: %d records and %d offsets in %d rows", records.Len(), offsets.Len(), n)
+	}
+	end := int32(0)
+	for i, at := range records.ValueOffsets() {
+		if at < end {
+			return nil, nil, fmt.Errorf("raw batch: record %d begins before its predecessor ends", i)
+		}
+		end = at
+	}
+	if data := records.Data().Buffers()[2]; data == nil && end > 0 || data != nil && int(end) > data.Len() {
+		return nil, nil, fmt.Errorf("raw batch: the records end at %d, beyond their data", end)
+	}
+	return records, offsets, nil
 }
