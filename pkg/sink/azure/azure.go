@@ -1,0 +1,189 @@
+// Package azure is the sink that posts rows to the Azure Logs Ingestion API.
+//
+//	Write ──encode──▶ part ──▶ queue ──gather──▶ call ──gzip──▶ POST
+//	  ▲                        one of each per (rule, stream)      │
+//	  └───────────────── every row accepted or rejected ◀──judge───┘
+//
+// A Write is a part. A call carries whole parts, as many as fit into
+// 1,000,000 bytes of JSON; only a part that alone is larger spans calls. Each
+// table has a queue and calls in flight of its own, so that a table whose rule
+// is broken holds back no other. What they share is the pause that the service
+// asks for when it throttles a rule.
+//
+// What each answer of the service leads to is in one place: see judge.
+package azure
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/sink"
+)
+
+// ErrClosed is returned by Write when the sink is closed, or was closed before
+// the rows were accepted.
+var ErrClosed = errors.New("the sink is closed")
+
+// Options are what a sink needs besides its destination. All fields are
+// required but Pauses.
+type Options struct {
+	// Calls is how many calls are in flight per table at a time.
+	Calls int
+	// Linger is how long a part waits for others to share its call, at most.
+	Linger time.Duration
+	// Credentials holds the process's credentials; the caller makes it once.
+	Credentials *Credentials
+	// Pauses holds the pauses of rules; nil: they are this sink's own.
+	Pauses Pauses
+	// Version of the program, told to the service.
+	Version string
+	Log     *slog.Logger
+	Metrics *Metrics
+}
+
+// Sink posts rows to the rules of one destination. It implements [sink.Sink].
+type Sink struct {
+	client  *client
+	streams map[string]*stream // by table
+	buffers sync.Pool          // of *[]byte, for the rows of a part
+
+	workers conc.WaitGroup
+	stop    context.CancelFunc // ends the workers
+	stopped <-chan struct{}
+
+	mu     sync.Mutex
+	closed bool
+	writes sync.WaitGroup
+}
+
+// Open readies a sink for the destination. It makes no call. An error names
+// the key of the destination that is wrong.
+func Open(d connection.Destination, o Options) (*Sink, error) {
+	client, err := newClient(d, o)
+	if err != nil {
+		return nil, err
+	}
+	return open(d, o, client), nil
+}
+
+func open(d connection.Destination, o Options, client *client) *Sink {
+	if o.Pauses == nil {
+		o.Pauses = NewPauses()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Sink{client: client, streams: make(map[string]*stream), stop: stop, stopped: ctx.Done()}
+	rules := make(map[string]*rule)
+	for table, to := range d.Tables {
+		r := rules[to.Rule]
+		if r == nil {
+			r = &rule{id: to.Rule, pauses: o.Pauses}
+			rules[to.Rule] = r
+		}
+		st := newStream(table, to, r, client, o, d.Name)
+		s.streams[table] = st
+		for range o.Calls {
+			s.workers.Go(func() { st.work(ctx) })
+		}
+	}
+	return s
+}
+
+// Write posts the rows of b; see [sink.Sink]. It refuses a table that the
+// destination has no rule for with a permanent fault.
+func (s *Sink) Write(ctx context.Context, b *batch.Batch) ([]sink.Rejected, error) {
+	st, ok := s.streams[b.Meta.Table]
+	if !ok {
+		return nil, fault.Permanent(fault.NoRule, fmt.Errorf("destination %s has no rule for table %s", b.Meta.Destination, b.Meta.Table))
+	}
+	if !s.enter() {
+		return nil, ErrClosed
+	}
+	defer s.writes.Done()
+	buffer := s.buffer()
+	p, err := newPart(b.Record, (*buffer)[:0], ctx.Done())
+	if err != nil {
+		return nil, fault.Permanent(fault.Undecodable, fmt.Errorf("rows of %s: %w", b.Meta.Table, err))
+	}
+	if err := s.pass(ctx, st, p); err != nil {
+		return nil, err // the workers may still read the buffer: it is not reused
+	}
+	*buffer = p.body
+	s.buffers.Put(buffer)
+	st.metrics.reject(p.rejected)
+	slices.SortFunc(p.rejected, func(a, b sink.Rejected) int { return cmp.Compare(a.Row, b.Row) })
+	return p.rejected, nil
+}
+
+// pass hands p to the workers of its stream and waits until every row is
+// accepted or rejected.
+func (s *Sink) pass(ctx context.Context, st *stream, p *part) error {
+	if p.left == 0 {
+		return nil
+	}
+	select {
+	case st.queue <- p:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.stopped:
+		return ErrClosed
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		select {
+		case <-p.done: // both at once: what is known counts
+		default:
+			return ctx.Err()
+		}
+	}
+	if err := p.outcome(); err != nil {
+		return cmp.Or(ctx.Err(), err)
+	}
+	return nil
+}
+
+// enter counts a Write in, unless the sink is closed.
+func (s *Sink) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.writes.Add(1)
+	}
+	return !s.closed
+}
+
+func (s *Sink) buffer() *[]byte {
+	if b, ok := s.buffers.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
+
+// Close refuses further Writes, waits for those in progress, or until ctx
+// ends, and ends the sink. Writes that ctx's end cuts off return [ErrClosed].
+func (s *Sink) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	release := context.AfterFunc(ctx, s.stop)
+	s.writes.Wait()
+	var err error
+	if !release() {
+		err = ctx.Err()
+	}
+	s.stop()
+	s.workers.Wait()
+	s.client.close()
+	return err
+}
