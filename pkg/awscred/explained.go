@@ -20,19 +20,19 @@ type explained struct {
 func (e *explained) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	creds, err := e.session.Retrieve(ctx)
 	if err != nil && ctx.Err() == nil {
-		return creds, &roleError{e.conn, err}
+		return creds, &RoleError{e.conn, err}
 	}
 	return creds, err
 }
 
-// roleError says why a connection's role could not be assumed. Its text never
+// RoleError says why a connection's role could not be assumed. Its text never
 // holds the external ID, which STS repeats when it finds it malformed.
-type roleError struct {
+type RoleError struct {
 	conn connection.Connection
 	err  error
 }
 
-func (e *roleError) Error() string {
+func (e *RoleError) Error() string {
 	text := "connection " + e.conn.Name + ": assume role " + e.conn.RoleARN + ": " + e.check() + ": " + e.err.Error()
 	if e.conn.ExternalID != "" {
 		text = strings.ReplaceAll(text, e.conn.ExternalID, "(external ID)")
@@ -40,10 +40,10 @@ func (e *roleError) Error() string {
 	return text
 }
 
-func (e *roleError) Unwrap() error { return e.err }
+func (e *RoleError) Unwrap() error { return e.err }
 
 // check says what a person should look at.
-func (e *roleError) check() string {
+func (e *RoleError) check() string {
 	if e.conn.WebIdentityTokenFile != "" {
 		return "check that the role's trust policy names the token's issuer, audience and subject, and that " +
 			e.conn.WebIdentityTokenFile + " holds a current token"
