@@ -12,11 +12,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -33,6 +35,8 @@ const (
 	expiryJitter = 0.5
 	// maxSessionName is what STS accepts.
 	maxSessionName = 64
+	// maxIdle is how many idle connections are kept.
+	maxIdle = 128
 )
 
 // Cache gives every connection its AWS configuration and keeps one session for
@@ -93,13 +97,23 @@ func (c *Cache) Config(ctx context.Context, conn connection.Connection, region s
 // baseLocked loads the default chain once and returns a copy to change.
 func (c *Cache) baseLocked(ctx context.Context) (aws.Config, error) {
 	if c.base == nil {
-		cfg, err := config.LoadDefaultConfig(ctx)
+		cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(transport()))
 		if err != nil {
 			return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
 		}
 		c.base = &cfg
 	}
 	return c.base.Copy(), nil
+}
+
+// transport returns the HTTP client that all clients share, with their
+// connections. The SDK's own keeps 10 idle connections a host, too few for the
+// many small objects that are read at a time.
+func transport() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns = maxIdle
+		t.MaxIdleConnsPerHost = maxIdle
+	})
 }
 
 // sessionLocked returns the credentials of the connection's role, from the

@@ -9,8 +9,8 @@ import (
 // metrics are the poller's metrics, all labelled by connection.
 type metrics struct {
 	received, deleted, returned, redelivered, deletesFailed, throttled, denied, objects *prometheus.CounterVec
-	inFlight, waiting                                                *prometheus.GaugeVec
-	lag                                                              *prometheus.HistogramVec
+	inFlight, waiting                                                                   *prometheus.GaugeVec
+	lag                                                                                 *prometheus.HistogramVec
 	// with a further label
 	extensions, receives, notifications, ignored *prometheus.CounterVec
 }
@@ -18,9 +18,9 @@ type metrics struct {
 // queueMetrics are the metrics of one connection.
 type queueMetrics struct {
 	messages, deleted, returned, redelivered, deletesFailed, throttled, denied, objects prometheus.Counter
-	inFlight, waiting                                                prometheus.Gauge
-	lag                                                              prometheus.Observer
-	extensions, receives, notifications, ignored                     *prometheus.CounterVec
+	inFlight, waiting                                                                   prometheus.Gauge
+	lag                                                                                 prometheus.Observer
+	extensions, receives, notifications, ignored                                        *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
