@@ -16,6 +16,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -100,6 +102,11 @@ func (s *Source) In(folders ...string) bool {
 
 // Imports returns the import paths of the file.
 func (s *Source) Imports() []*ast.ImportSpec { return s.File.Imports }
+
+// imports reports whether the file imports the package.
+func (s *Source) imports(path string) bool {
+	return slices.ContainsFunc(s.Imports(), func(i *ast.ImportSpec) bool { return i.Path.Value == strconv.Quote(path) })
+}
 
 func (s *Source) line(p token.Pos) int { return s.fset.Position(p).Line }
 

@@ -32,7 +32,7 @@ func initFunction(s *Source) []Problem {
 // processCalls keeps the end and the flags of the process out of packages.
 // app.Main is the one place that ends a process.
 func processCalls(s *Source) []Problem {
-	if s.Generated() || s.File.Name.Name == "main" || s.In("pkg/app") && !s.Test() {
+	if s.Generated() || s.File.Name.Name == "main" || s.In("pkg/app", "tests") {
 		return nil
 	}
 	var problems []Problem
@@ -50,7 +50,12 @@ func processCalls(s *Source) []Problem {
 	})...)
 }
 
+// waiting finds sleeps. In a bubble of testing/synctest a sleep moves the
+// bubble's clock and takes no time.
 func waiting(s *Source) []Problem {
+	if s.imports("testing/synctest") {
+		return nil
+	}
 	return each(s, func(sel *ast.SelectorExpr) string {
 		if s.selected(sel) != "time.Sleep" {
 			return ""
@@ -62,7 +67,7 @@ func waiting(s *Source) []Problem {
 func skippedTests(s *Source) []Problem {
 	return each(s, func(c *ast.CallExpr) string {
 		sel, ok := c.Fun.(*ast.SelectorExpr)
-		if !ok || !s.Test() && !importsTesting(s) {
+		if !ok || !s.Test() && !s.imports("testing") {
 			return ""
 		}
 		x, ok := sel.X.(*ast.Ident)
@@ -74,10 +79,6 @@ func skippedTests(s *Source) []Problem {
 		}
 		return x.Name + "." + sel.Sel.Name + ": start what the test needs, or fail and say what is missing"
 	})
-}
-
-func importsTesting(s *Source) bool {
-	return slices.ContainsFunc(s.Imports(), func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
 }
 
 func contexts(s *Source) []Problem {
@@ -232,7 +233,13 @@ func (s *Source) selected(sel *ast.SelectorExpr) string {
 	return ""
 }
 
+// literal returns the text of a string literal, or of several added up.
 func literal(e ast.Expr) (string, bool) {
+	if sum, ok := e.(*ast.BinaryExpr); ok && sum.Op == token.ADD {
+		left, isText := literal(sum.X)
+		right, alsoText := literal(sum.Y)
+		return left + right, isText && alsoText
+	}
 	lit, ok := e.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {
 		return "", false

@@ -89,6 +89,7 @@ func TestRules(t *testing.T) {
 	f("waiting", "pkg/a/a_test.go", "package a\nimport \"time\"\nfunc c() { time.Sleep(1) }", "time.Sleep")
 	f("waiting", "pkg/a/a.go", "package a\nimport clock \"time\"\nvar s = clock.Sleep", "time.Sleep")
 	f("waiting", "pkg/a/a.go", "package a\ntype d struct{}\nfunc (d) Sleep() {}\nfunc c(time d) { time.Sleep() }", "")
+	f("waiting", "pkg/a/a_test.go", "package a\nimport (\"testing/synctest\"; \"time\")\nfunc c() { synctest.Wait(); time.Sleep(1) }", "")
 	f("skipped tests", "pkg/a/a_test.go", "package a\nimport \"testing\"\nfunc c(t *testing.T) { t.Skip() }", "t.Skip: start what the test needs")
 	f("context", "pkg/a/a.go", "package a\nimport \"context\"\nfunc c(n int, ctx context.Context) {}", "make it the first")
 	f("context", "pkg/a/a.go", "package a\nimport \"context\"\ntype c struct { ctx context.Context }", "pass it to the methods")
@@ -98,6 +99,8 @@ func TestRules(t *testing.T) {
 	f("errors", "pkg/a/a.go", "package a\nimport \"errors\"\nvar b = errors.New(\"no room.\")", "without a full stop")
 	f("log messages", "pkg/a/a.go", "package a\nimport \"log/slog\"\nfunc c(s string) { slog.Info(s) }", "not a constant")
 	f("log messages", "pkg/a/a.go", "package a\nfunc c(x struct{ Log l }, s string) { x.Log.WarnContext(nil, s) }\ntype l interface{ WarnContext(any, string) }", "not a constant")
+
+	f("log messages", "pkg/a/a.go", "package a\nimport \"log/slog\"\nfunc c() { slog.Info(\"a, \" + \"b\") }", "")
 
 	for _, r := range Rules() {
 		if !seen[r.Name] {
