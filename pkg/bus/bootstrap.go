@@ -16,7 +16,11 @@ import (
 const (
 	ackWait       = 60 * time.Second
 	leaseInterval = ackWait / 3
-	maxAckPending = 1024
+	// Deliveries given back for later count as pending. Objects are small, and
+	// many may wait for somebody to mend a permission: they must not stop the
+	// others.
+	maxPendingObjects = 65_536
+	maxPendingBatches = 1024
 )
 
 // dedupeWindow is how long the bus remembers message ids: several times the
@@ -111,10 +115,14 @@ func (b *Bus) ensureStream(ctx context.Context, config jetstream.StreamConfig) e
 }
 
 func (b *Bus) ensureConsumer(ctx context.Context, stream, durable, filter string) error {
+	pending := maxPendingBatches
+	if stream == streamObjects {
+		pending = maxPendingObjects
+	}
 	_, err := b.js.CreateOrUpdateConsumer(ctx, stream, jetstream.ConsumerConfig{
 		Durable: durable, FilterSubject: filter,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
-		MaxAckPending: maxAckPending, MaxDeliver: -1,
+		MaxAckPending: pending, MaxDeliver: -1,
 	})
 	if err != nil {
 		return fmt.Errorf("create consumer %s of stream %s: %w", durable, stream, err)

@@ -2,11 +2,12 @@
 // once, at the boundary that knows their cause (sink, fetcher, poller, bus);
 // everything above only asks.
 //
-// There are three kinds:
+// There are four kinds:
 //
 //   - [Permanent]: trying again cannot help. The input becomes a dead letter
 //     under the given [Reason].
 //   - [After]: try again, not sooner than the given wait.
+//   - [Limited]: the same, but only so many times; then it is permanent.
 //   - anything else is transient: try again with exponential back-off.
 package fault
 
@@ -33,6 +34,9 @@ func (e *permanent) Unwrap() error { return e.err }
 type after struct {
 	wait time.Duration
 	err  error
+
+	attempts int // 0: no limit
+	reason   Reason
 }
 
 func (e *after) Error() string { return e.err.Error() }
@@ -53,7 +57,27 @@ func After(wait time.Duration, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &after{wait, err}
+	return &after{wait: wait, err: err}
+}
+
+// Limited marks err as one to try again, not sooner than wait, until as many
+// attempts have failed; then it is permanent, for reason. It is for what
+// somebody may mend meanwhile, such as a missing permission. A nil err gives
+// nil.
+func Limited(attempts int, wait time.Duration, reason Reason, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &after{wait: wait, err: err, attempts: attempts, reason: reason}
+}
+
+// Final returns what err is after that many attempts: a limited error that has
+// reached its limit is permanent, any other is what it was.
+func Final(err error, attempts int) error {
+	if a, ok := errors.AsType[*after](err); ok && a.attempts > 0 && attempts >= a.attempts {
+		return Permanent(a.reason, err)
+	}
+	return err
 }
 
 // IsPermanent reports whether err, or an error it wraps, is permanent.

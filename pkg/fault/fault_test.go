@@ -54,3 +54,28 @@ func TestWait(t *testing.T) {
 	f(boom, 1_000_000, 30*time.Second, time.Minute)
 	f(boom, 0, 250*time.Millisecond, 500*time.Millisecond)
 }
+
+func TestLimited(t *testing.T) {
+	f := func(err error, attempts int, permanent bool, reason Reason) {
+		t.Helper()
+		err = Final(fmt.Errorf("get: %w", err), attempts)
+		if IsPermanent(err) != permanent || ReasonOf(err) != reason || !errors.Is(err, boom) {
+			t.Errorf("after %d attempts: permanent %v, reason %s", attempts, IsPermanent(err), ReasonOf(err))
+		}
+	}
+	limited := Limited(3, time.Minute, ObjectDenied, boom)
+	f(limited, 1, false, Internal)
+	f(limited, 2, false, Internal)
+	f(limited, 3, true, ObjectDenied)
+	f(limited, 4, true, ObjectDenied)
+	// the others have no limit
+	f(After(time.Minute, boom), 1000, false, Internal)
+	f(boom, 1000, false, Internal)
+	f(Permanent(Corrupt, boom), 1, true, Corrupt)
+	if w := Wait(limited, 2); w != time.Minute {
+		t.Errorf("wait = %v; want a minute", w)
+	}
+	if Limited(1, 0, ObjectDenied, nil) != nil || Final(nil, 9) != nil {
+		t.Error("no error became one")
+	}
+}

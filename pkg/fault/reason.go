@@ -19,6 +19,11 @@ const (
 
 	// ObjectMissing: the object is not, or no longer, in the bucket.
 	ObjectMissing Reason = "object_missing"
+	// ObjectDenied: the role may not read the object, and nobody changed that
+	// in half an hour.
+	ObjectDenied Reason = "object_denied"
+	// NoConnection: the configuration does not hold the object's connection.
+	NoConnection Reason = "no_connection"
 	// ObjectArchived: the object is in an archive tier and must be restored.
 	ObjectArchived Reason = "object_archived"
 	// ObjectChanged: the object was replaced after it was announced.

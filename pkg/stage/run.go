@@ -77,6 +77,7 @@ func (s *Stage[In, Out]) deliver(work context.Context, d Delivery[In]) {
 	if stored := out.stored(ctx); err == nil {
 		err = stored
 	}
+	err = fault.Final(err, d.Attempt())
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
 		span.SetAttributes(attribute.Int("logferry.attempt", d.Attempt()))

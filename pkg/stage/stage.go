@@ -72,7 +72,8 @@ type Graveyard interface {
 //
 //   - nil: acknowledged, after everything emitted is stored (invariant 2)
 //   - a permanent fault (see package fault): dead-lettered whole
-//   - any other error: delivered again after the wait the error asks for
+//   - any other error: delivered again after the wait the error asks for, as
+//     often as it allows
 type Handler[In, Out any] func(ctx context.Context, in In, out *Emitter[Out]) error
 
 // DeadLetter is what could not be processed, kept with the reason.
