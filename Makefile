@@ -41,7 +41,7 @@ build: ## the binaries, to bin/
 
 .PHONY: race
 race: ## all tests under the race detector
-	go test -race -shuffle=on $(packages)
+	LOGFERRY_RACE=1 go test -race -shuffle=on $(packages)
 
 .PHONY: lint
 lint: $(tools)/.built ## gofmt, go vet and staticcheck
@@ -49,7 +49,7 @@ lint: $(tools)/.built ## gofmt, go vet and staticcheck
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet $(packages)
 	go vet -tags 'conformance moto wire' ./tests/...
-	$(tools)/staticcheck -tests $(packages)
+	$(tools)/staticcheck -tags 'conformance,moto,wire' $(packages)
 
 .PHONY: generate
 generate: $(tools)/.built ## rewrite what is generated: protobuf code, tables in documents
@@ -87,8 +87,8 @@ conformance: ## real samples against expectations; needs LOGFERRY_SAMPLES, the f
 	go test -tags conformance -count 1 ./tests/conformance/...
 
 .PHONY: moto
-moto: ## the pipeline against moto, an AWS stand-in of others; needs python3 with moto[server]
-	go test -tags moto -count 1 ./tests/moto/...
+moto: ## the pipeline against moto, an AWS stand-in of others; needs moto_server (pip install 'moto[server]')
+	go test -tags moto -count 1 -run Moto ./tests/e2e/...
 
 .PHONY: wire
 wire: ## the wire contract read from JavaScript; needs node and npm
