@@ -44,11 +44,12 @@ race: ## all tests under the race detector
 	LOGFERRY_RACE=1 go test -race -shuffle=on $(packages)
 
 .PHONY: lint
-lint: $(tools)/.built ## gofmt, go vet and staticcheck
+lint: $(tools)/.built ## gofmt, go vet, staticcheck and buf's rules for protobuf
 	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet $(packages)
 	go vet -tags 'conformance moto wire' ./tests/...
+	cd proto && $(tools)/buf lint
 	$(tools)/staticcheck -tags 'conformance,moto,wire' $(packages)
 
 .PHONY: generate
