@@ -60,6 +60,9 @@ func (g *gunzip) next() error {
 	if err := g.r.UnreadByte(); err != nil {
 		return err
 	}
+	if magic, _ := g.r.Peek(2); magic[0] != 0x1f || len(magic) == 2 && magic[1] != 0x8b {
+		return gzip.ErrHeader // also when it is shorter than a header
+	}
 	if err := g.z.Reset(g.r); err != nil {
 		return noEOF(err)
 	}

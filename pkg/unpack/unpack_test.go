@@ -92,6 +92,7 @@ func TestOpen(t *testing.T) {
 	f(gz(flows)[:len(gz(flows))-4], flows, fault.Truncated)
 	f(gz(flows)+"\x1f\x8b\x08", flows, fault.Truncated)
 	f(gz(flows)+"garbage, and more of it", flows, fault.Corrupt)
+	f(gz(flows)+"!", flows, fault.Corrupt)
 	f(gz(flows[:10])+gz(flows[10:])[:12], flows[:10], fault.Truncated)
 	f(swap(gz(flows), -8), flows, fault.Corrupt) // CRC
 	f(swap(gz(flows), 2), "", fault.Corrupt)     // method

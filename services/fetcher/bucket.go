@@ -1,0 +1,147 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"github.com/logferry/logferry/pkg/awscred"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/fault"
+)
+
+// maxLearnt bounds the buckets whose region is remembered.
+const maxLearnt = 10_000
+
+// buckets holds a client for each connection and region, and remembers which
+// bucket is in another region than was announced. It is safe for concurrent
+// use.
+type buckets struct {
+	credentials *awscred.Cache
+	log         *slog.Logger
+	metrics     *metrics
+	wait        func(err error, tries int) time.Duration
+
+	mu      sync.Mutex
+	clients map[place]*s3.Client
+	learnt  map[string]string // bucket to region
+}
+
+// place is what a client is made for.
+type place struct{ connection, region string }
+
+func newBuckets(credentials *awscred.Cache, log *slog.Logger, m *metrics) *buckets {
+	return &buckets{
+		credentials: credentials, log: log, metrics: m, wait: fault.Wait,
+		clients: make(map[place]*s3.Client), learnt: make(map[string]string),
+	}
+}
+
+// get sends the request, as that connection, to the bucket's region: the one
+// given or the one learnt. An answer that names another region is followed
+// once. Errors say what is to be done about them.
+func (b *buckets) get(ctx context.Context, c connection.Connection, region string, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
+	out, err := b.try(ctx, c, region, in)
+	if right := regionOf(err); right != "" && b.learn(*in.Bucket, right) {
+		b.metrics.regionsLearnt.Inc()
+		b.log.InfoContext(ctx, "bucket is in another region", "connection", c.Name, "bucket", *in.Bucket, "region", right)
+		out, err = b.try(ctx, c, region, in)
+	}
+	if err != nil {
+		b.metrics.requests.WithLabelValues("error").Inc()
+		return nil, judge(fmt.Errorf("get s3://%s/%s: %w", *in.Bucket, *in.Key, err))
+	}
+	b.metrics.requests.WithLabelValues("ok").Inc()
+	return out, nil
+}
+
+func (b *buckets) try(ctx context.Context, c connection.Connection, region string, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
+	client, err := b.client(ctx, c, *in.Bucket, region)
+	if err != nil {
+		return nil, err
+	}
+	return client.GetObject(ctx, in, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
+}
+
+func (b *buckets) client(ctx context.Context, c connection.Connection, bucket, region string) (*s3.Client, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if learnt, ok := b.learnt[bucket]; ok {
+		region = learnt
+	}
+	at := place{c.Name, region}
+	if client, ok := b.clients[at]; ok {
+		return client, nil
+	}
+	cfg, err := b.credentials.Config(ctx, c, region)
+	if err != nil {
+		return nil, err
+	}
+	client := awscred.S3(cfg)
+	b.clients[at] = client
+	return client, nil
+}
+
+// learn remembers a bucket's region and reports whether that is news.
+func (b *buckets) learn(bucket, region string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.learnt[bucket] == region {
+		return false
+	}
+	if len(b.learnt) >= maxLearnt {
+		clear(b.learnt)
+	}
+	b.learnt[bucket] = region
+	return true
+}
+
+// regionOf returns the region that an answer names because it came from the
+// wrong one.
+func regionOf(err error) string {
+	answer, ok := errors.AsType[*awshttp.ResponseError](err)
+	if !ok || answer.HTTPResponse() == nil {
+		return ""
+	}
+	switch answer.HTTPStatusCode() {
+	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusBadRequest:
+		return answer.HTTPResponse().Header.Get("x-amz-bucket-region")
+	}
+	return ""
+}
+
+// judge decides what is to be done about an error of S3.
+func judge(err error) error {
+	code := ""
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		code = api.ErrorCode()
+	}
+	status := 0
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		status = answer.HTTPStatusCode()
+	}
+	switch {
+	case code == "InvalidObjectState":
+		return fault.Permanent(fault.ObjectArchived, fmt.Errorf("the object is archived and must be restored first: %w", err))
+	case code == "MethodNotAllowed": // of a delete marker
+		return fault.Permanent(fault.ObjectMissing, err)
+	case strings.HasPrefix(code, "KMS.") || strings.Contains(code, "AccessDenied") && strings.Contains(strings.ToLower(err.Error()), "kms"):
+		return fault.After(mendWait, fmt.Errorf("the object's KMS key cannot be used: the role needs kms:Decrypt and the key must be enabled: %w", err))
+	case status == http.StatusNotFound:
+		return fault.Permanent(fault.ObjectMissing, err)
+	case status == http.StatusPreconditionFailed:
+		return fault.Permanent(fault.ObjectChanged, fmt.Errorf("the object was replaced after it was announced: %w", err))
+	case status == http.StatusForbidden:
+		return fault.After(mendWait, fmt.Errorf("access denied; the role needs s3:GetObject, and s3:ListBucket to tell missing objects: %w", err))
+	}
+	return err
+}

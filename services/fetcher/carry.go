@@ -1,0 +1,169 @@
+package fetcher
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/format"
+	"github.com/logferry/logferry/pkg/unpack"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
+)
+
+// carrier carries one object, once.
+type carrier struct {
+	*fetcher
+	in         *logferryv1.Object
+	out        outlet
+	connection connection.Connection
+	format     *format.Format // nil until the object is routed
+
+	// What is known at the end, for the metrics.
+	outcome  string
+	packed   int64 // bytes of the object that were read
+	unpacked int64
+	records  int64
+}
+
+// carry carries the object. A [format.SkipError] says that it holds no
+// records by its nature.
+func (c *carrier) carry(ctx context.Context) error {
+	if err := c.admit(); err != nil {
+		return err
+	}
+	body, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	log, err := unpack.Open(body, c.limits)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	defer func() { c.packed = log.ObjectBytes() }()
+
+	head, err := log.Peek(format.SniffBytes)
+	if err != nil && !fault.IsPermanent(err) {
+		return err // a broken download tells nothing of the content
+	}
+	if err == nil && len(head) == 0 {
+		c.outcome = "empty"
+		return nil
+	}
+	if err := c.route(head); err != nil {
+		return err
+	}
+	return c.deliver(ctx, &counted{log, &c.unpacked})
+}
+
+// admit checks whether the object is to be read at all.
+func (c *carrier) admit() error {
+	var ok bool
+	if c.connection, ok = c.connections[c.in.GetConnection()]; !ok {
+		return fault.After(mendWait, fmt.Errorf("connection %s is not in the configuration", c.in.GetConnection()))
+	}
+	if !c.connection.Reads(c.in.GetBucket()) {
+		return fault.Permanent(fault.BucketNotAllowed,
+			fmt.Errorf("connection %s does not list bucket %s", c.connection.Name, c.in.GetBucket()))
+	}
+	if what, ok := format.Ignorable(c.in.GetKey()); ok {
+		return &format.SkipError{What: what}
+	}
+	return nil
+}
+
+// open starts the download, after a turn among the large objects if it is one.
+func (c *carrier) open(ctx context.Context) (io.ReadCloser, error) {
+	if c.in.GetSize() <= largeBytes {
+		return openDownload(ctx, c.buckets, c.connection, c.in)
+	}
+	select {
+	case c.large <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	body, err := openDownload(ctx, c.buckets, c.connection, c.in)
+	if err != nil {
+		<-c.large
+		return nil, err
+	}
+	return &turn{body, c.large}, nil
+}
+
+// turn gives back the turn among the large objects when the download is
+// closed.
+type turn struct {
+	io.ReadCloser
+	large chan struct{}
+}
+
+// Close implements [io.Closer].
+func (t *turn) Close() error {
+	err := t.ReadCloser.Close()
+	<-t.large
+	return err
+}
+
+// route chooses the object's format. The connection's table decides, else the
+// key; the content guards against a mistake of either.
+func (c *carrier) route(head []byte) error {
+	if err := c.choose(head); err != nil {
+		return err
+	}
+	if d := c.destinations[c.connection.Destination]; !d.Takes(c.format.Table) {
+		return fault.Permanent(fault.NoRule, fmt.Errorf("destination %s has no rule for table %s", c.connection.Destination, c.format.Table))
+	}
+	return nil
+}
+
+func (c *carrier) choose(head []byte) error {
+	expected, ok := c.formats.ByKey(c.in.GetKey())
+	if !isAuto(c.connection) {
+		expected, ok = c.formats.ForTable(c.connection.Table)
+	}
+	c.format = expected
+	if ok && expected.Sniff(head) {
+		return nil
+	}
+	found, clear := c.formats.ByContent(head)
+	switch {
+	case !clear && ok:
+		return nil // the splitter will say what is wrong, if anything is
+	case !clear:
+		c.format = nil
+		return fault.Permanent(fault.Unrouted, fmt.Errorf("neither the key %q nor the content is of a known format", c.in.GetKey()))
+	case !isAuto(c.connection) && found.Table != c.connection.Table:
+		return fault.Permanent(fault.Unrouted,
+			fmt.Errorf("the connection is for table %s; the object holds %s, which go to %s", c.connection.Table, found.Title, found.Table))
+	}
+	c.format = found
+	return nil
+}
+
+// meta returns the metadata that all parts of the object share.
+func (c *carrier) meta() batch.Meta {
+	return batch.Meta{
+		Connection: c.connection.Name, Destination: c.connection.Destination,
+		Format: c.format.Name, Table: c.format.Table,
+		Object: c.in.GetId(), Attempt: int(c.in.GetAttempt()),
+		Bucket: c.in.GetBucket(), Key: c.in.GetKey(), Version: c.in.GetVersionId(),
+		Notified: c.in.GetNotified().AsTime(),
+	}
+}
+
+// counted counts what is read.
+type counted struct {
+	io.Reader
+	n *int64
+}
+
+// Read implements [io.Reader].
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	*c.n += int64(n)
+	return n, err
+}

@@ -1,0 +1,129 @@
+// Package fetcher is the service that reads objects: objects in, raw batches
+// out. It streams each object from its bucket, unpacks it, tells its format,
+// cuts it into records and sends those in parts.
+//
+//	object ──▶ download ──▶ unpack ──▶ route ──▶ split ──▶ parts ──▶ raw
+//	            (S3)       (gzip …)   (format)  (records)
+//
+// An object is never held: memory does not grow with its size. The same object
+// gives the same parts, whenever and wherever it is read (invariant 4).
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/awscred"
+	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/format"
+	"github.com/logferry/logferry/pkg/format/all"
+	"github.com/logferry/logferry/pkg/stage"
+	"github.com/logferry/logferry/pkg/unpack"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
+)
+
+const (
+	name = "fetcher"
+	// largeReads is how many large objects are read at a time: each keeps two
+	// chunks in memory.
+	largeReads = 2
+	// maxSpool bounds the temporary file of a Parquet object.
+	maxSpool = 1 << 30
+	// mendWait is how long to wait for somebody to mend a configuration.
+	mendWait = time.Minute
+)
+
+// Service returns the fetcher.
+func Service() app.Service { return app.Service{Name: name, New: newService} }
+
+func newService(ctx context.Context, env *app.Env) (func(context.Context) error, error) {
+	f, err := newFetcher(env, all.Formats())
+	if err != nil {
+		return nil, err
+	}
+	source, err := env.Bus.Objects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &stage.Stage[*logferryv1.Object, *batch.Batch]{
+		Name: name, Source: source, Out: env.Bus.PublishRaw(), Dead: env.Bus.Graveyard(), Handle: f.handle,
+		Workers: env.Config.Fetcher.InFlight, Grace: env.Config.Grace, Log: env.Log.With("stage", name), Metrics: env.Stages,
+	}
+	return s.Run, nil
+}
+
+// fetcher is the stage's state.
+type fetcher struct {
+	connections  map[string]connection.Connection
+	destinations map[string]connection.Destination
+	formats      format.Set
+	limits       unpack.Limits
+	buckets      *buckets
+	large        chan struct{} // holds a token for each large object in work
+	metrics      *metrics
+}
+
+func newFetcher(env *app.Env, formats format.Set) (*fetcher, error) {
+	f := &fetcher{
+		connections:  make(map[string]connection.Connection),
+		destinations: make(map[string]connection.Destination),
+		formats:      formats,
+		limits: unpack.Limits{
+			MaxBytes: env.Config.Fetcher.MaxObjectBytes,
+			MaxRatio: env.Config.Fetcher.MaxRatio,
+			MaxSpool: maxSpool,
+		},
+		large:   make(chan struct{}, largeReads),
+		metrics: newMetrics(env.Metrics),
+	}
+	f.buckets = newBuckets(awscred.New(env.Log), env.Log, f.metrics)
+	for _, d := range env.Config.Destinations {
+		f.destinations[d.Name] = d
+	}
+	for _, c := range env.Config.Connections {
+		if _, ok := formats.ForTable(c.Table); !ok && !isAuto(c) {
+			return nil, fmt.Errorf("connection %s: no format fills table %s", c.Name, c.Table)
+		}
+		f.connections[c.Name] = c
+	}
+	return f, nil
+}
+
+func isAuto(c connection.Connection) bool { return c.Table == "" || c.Table == connection.Auto }
+
+// outlet is where parts and dead letters go: the stage's emitter.
+type outlet interface {
+	Emit(ctx context.Context, b *batch.Batch) error
+	Bury(ctx context.Context, l stage.DeadLetter) error
+}
+
+// handle is the stage's handler.
+func (f *fetcher) handle(ctx context.Context, in *logferryv1.Object, out *stage.Emitter[*batch.Batch]) error {
+	return f.fetch(ctx, in, out)
+}
+
+// fetch carries one object.
+func (f *fetcher) fetch(ctx context.Context, in *logferryv1.Object, out outlet) error {
+	begin := time.Now()
+	f.metrics.inFlight.Inc()
+	defer f.metrics.inFlight.Dec()
+	c := &carrier{fetcher: f, in: in, out: out}
+	err := c.carry(ctx)
+	if skip, ok := errors.AsType[*format.SkipError](err); ok {
+		f.metrics.skipped.WithLabelValues(skip.What).Inc()
+		c.outcome, err = "skipped", nil
+	}
+	switch {
+	case fault.IsPermanent(err):
+		c.outcome = "dead"
+	case err != nil:
+		c.outcome = "retry"
+	}
+	f.metrics.observe(c, time.Since(begin))
+	return err
+}
