@@ -66,14 +66,23 @@ func (s *Source) tables(n ast.Node) int {
 	return lines
 }
 
-// isCase reports whether a statement calls the test's own function f.
+// isCase reports whether a statement calls a function that its test has made
+// for its cases.
 func isCase(stmt *ast.ExprStmt) bool {
 	call, ok := stmt.X.(*ast.CallExpr)
 	if !ok {
 		return false
 	}
 	id, ok := call.Fun.(*ast.Ident)
-	return ok && id.Name == "f"
+	if !ok || id.Obj == nil {
+		return false
+	}
+	made, ok := id.Obj.Decl.(*ast.AssignStmt)
+	if !ok || len(made.Rhs) != 1 {
+		return false
+	}
+	_, ok = made.Rhs[0].(*ast.FuncLit)
+	return ok
 }
 
 // hasCode reports whether a literal holds functions: then it is no data.
