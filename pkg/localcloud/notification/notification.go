@@ -198,3 +198,38 @@ func text(v any) string {
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
+
+// Shape is a message and what it is.
+type Shape struct {
+	Name string
+	Body string
+	// Announces says whether the message announces the object.
+	Announces bool
+}
+
+// Shapes returns the object's message in every shape, those that announce it
+// and those that announce nothing.
+func Shapes(o Object) []Shape {
+	multipart := o
+	multipart.Event = "ObjectCreated:CompleteMultipartUpload"
+	shapes := []Shape{
+		{"s3", S3(o), true},
+		{"s3_multipart", S3(multipart), true},
+		{"s3_twice_in_one", S3(o, o), true},
+		{"sns", SNS(o, S3(o)), true},
+		{"eventbridge", EventBridge(o), true},
+		{"sns_eventbridge", SNS(o, EventBridge(o)), true},
+		{"cloudtrail", CloudTrail(o.Bucket, o.Key), true},
+		{"sns_cloudtrail", SNS(o, CloudTrail(o.Bucket, o.Key)), true},
+		{"config", Config(o), true},
+		{"sns_config", SNS(o, Config(o)), true},
+		{"test", Test(o.Bucket, o.Time), false},
+		{"sns_test", SNS(o, Test(o.Bucket, o.Time)), false},
+		{"subscription", Subscription(o), false},
+		{"removed", Removed(o), false},
+	}
+	for i, body := range Garbage() {
+		shapes = append(shapes, Shape{fmt.Sprintf("garbage_%d", i), body, false})
+	}
+	return shapes
+}

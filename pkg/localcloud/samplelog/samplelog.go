@@ -1,10 +1,20 @@
 // Package samplelog makes log objects as AWS writes them: CloudTrail events,
 // VPC flow records and GuardDuty findings, in the right containers under the
 // right keys, and broken ones. The same seed makes the same objects. It is
-// fast enough to feed a load test: events are put together from templates.
+// fast enough to feed a load test: records are put together from templates.
 package samplelog
 
-import "time"
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// span is how far back from now the records of an object reach.
+const span = 15 * time.Minute
 
 // Object is one object of a bucket.
 type Object struct {
@@ -17,10 +27,95 @@ type Object struct {
 	RawBytes int
 }
 
-// Generator makes objects. It is not safe for concurrent use.
+// Generator makes objects. It is not safe for concurrent use: give each
+// goroutine one with a seed of its own.
 type Generator struct {
-	now time.Time
+	now    time.Time
+	random *rand.Rand
+	gzip   *gzip.Writer
+
+	account, region string // of the current object
+	record          record
+	raw             []byte
+	packed          bytes.Buffer
+
+	trail trail
+	guard []template
 }
 
-// New returns a Generator whose logs lie in the quarter of an hour before now.
-func New(seed uint64, now time.Time) *Generator { return &Generator{now: now} }
+// New returns a Generator whose records lie in the quarter of an hour before
+// now. Generators with different seeds make different event ids.
+func New(seed uint64, now time.Time) *Generator {
+	g := &Generator{
+		now: now.UTC(), random: rand.New(rand.NewPCG(seed, 0x10f)),
+		trail: newTrail(), guard: compileFindings(),
+	}
+	g.gzip, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails on unknown levels only
+	return g
+}
+
+// begin starts an object: an account, a region, no content.
+func (g *Generator) begin() {
+	g.account, g.region = g.pick(accounts), g.pick(regions)
+	g.raw = g.raw[:0]
+}
+
+// CloudTrail makes an object of so many events.
+func (g *Generator) CloudTrail(events int) Object {
+	g.begin()
+	g.raw = append(g.raw, `{"Records":[`...)
+	for i := range events {
+		if i > 0 {
+			g.raw = append(g.raw, ',')
+		}
+		g.raw = g.event(g.raw)
+	}
+	g.raw = append(g.raw, "]}"...)
+	return g.finish(g.trailKey(), "AWSCloudTrail", events)
+}
+
+func (g *Generator) trailKey() string {
+	return fmt.Sprintf("AWSLogs/%s/CloudTrail/%s/%s/%s_CloudTrail_%s_%s_%s.json.gz", g.account, g.region,
+		g.now.Format("2006/01/02"), g.account, g.region, g.now.Format("20060102T1504Z"), g.letters(16))
+}
+
+// VPCFlow makes an object of so many flow records, below a header line: of
+// the default format, or of a custom one.
+func (g *Generator) VPCFlow(lines int) Object {
+	g.begin()
+	layout := layouts()[g.random.IntN(len(layouts()))]
+	g.raw = append(g.raw, layout.header...)
+	for range lines {
+		g.raw = g.flow(append(g.raw, '\n'), layout)
+	}
+	g.raw = append(g.raw, '\n')
+	key := fmt.Sprintf("AWSLogs/%s/vpcflowlogs/%s/%s/%s_vpcflowlogs_%s_fl-%s_%s_%s.log.gz", g.account, g.region,
+		g.now.Format("2006/01/02"), g.account, g.region, g.digits(17), g.now.Format("20060102T1504Z"), g.digits(8))
+	return g.finish(key, "AWSVPCFlow", lines)
+}
+
+// GuardDuty makes an object of so many findings, one a line.
+func (g *Generator) GuardDuty(findings int) Object {
+	g.begin()
+	for range findings {
+		g.next()
+		g.raw = g.write(g.raw, g.guard[g.random.IntN(len(g.guard))])
+		g.raw = append(g.raw, '\n')
+	}
+	key := fmt.Sprintf("AWSLogs/%s/GuardDuty/%s/%s/%s.jsonl.gz", g.account, g.region,
+		g.now.Format("2006/01/02"), g.appendUUID(nil))
+	return g.finish(key, "AWSGuardDuty", findings)
+}
+
+// finish compresses the content.
+func (g *Generator) finish(key, table string, records int) Object {
+	return Object{Key: key, Body: g.pack(g.raw), Records: records, Table: table, RawBytes: len(g.raw)}
+}
+
+func (g *Generator) pack(raw []byte) []byte {
+	g.packed.Reset()
+	g.gzip.Reset(&g.packed)
+	_, _ = g.gzip.Write(raw) // a bytes.Buffer takes all
+	_ = g.gzip.Close()
+	return bytes.Clone(g.packed.Bytes())
+}
