@@ -73,13 +73,7 @@ func dependencies(t *testing.T, service string) []string {
 // Files of the repository speak of no machine they were written on.
 func TestNoMachinePaths(t *testing.T) {
 	places := []string{"/wor" + "k/", "/root" + "/", "/home" + "/"}
-	cmd := exec.Command("git", "ls-files", "-z")
-	cmd.Dir = workspace
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("git ls-files: %v", err)
-	}
-	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+	for _, name := range tracked(t) {
 		text, err := os.ReadFile(filepath.Join(workspace, name))
 		if os.IsNotExist(err) {
 			continue // deleted, and not yet committed
@@ -95,4 +89,16 @@ func TestNoMachinePaths(t *testing.T) {
 			}
 		}
 	}
+}
+
+// tracked lists the files of the repository.
+func tracked(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.Command("git", "ls-files", "-z")
+	cmd.Dir = workspace
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git ls-files: %v", err)
+	}
+	return strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
 }
