@@ -127,7 +127,7 @@ func newHTTP(caFile string, calls int) (*http.Client, error) {
 		IdleConnTimeout:     90 * time.Second,
 	}
 	return &http.Client{
-		Transport: bounded{transport},
+		Transport:     bounded{transport},
 		CheckRedirect: noRedirect,
 	}, nil
 }
