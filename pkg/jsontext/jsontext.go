@@ -67,3 +67,16 @@ func Get(text []byte, path ...string) []byte {
 	}
 	return text
 }
+
+// First returns the first element of an array, as it is in the text, or nil if
+// there is none. The text must be valid.
+func First(text []byte) []byte {
+	s := NewScanner(text)
+	if s.Peek() != '[' {
+		return nil
+	}
+	if s.Array(); !s.Element() {
+		return nil
+	}
+	return s.Value()
+}

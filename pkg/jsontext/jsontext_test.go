@@ -191,6 +191,21 @@ func TestGet(t *testing.T) {
 	f(``, "a", "x", "y")
 }
 
+func TestFirst(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if got := string(First([]byte(text))); got != want {
+			t.Errorf("%s: got %q; want %q", text, got, want)
+		}
+	}
+	f(`[ {"a":1}, 2]`, `{"a":1}`)
+	f(`[[]]`, `[]`)
+	f(`[ ]`, "")
+	f(`{"a":[1]}`, "")
+	f(`"x"`, "")
+	f(``, "")
+}
+
 func TestNumbers(t *testing.T) {
 	integer := func(value string, want int64, wantOK bool) {
 		t.Helper()

@@ -158,6 +158,9 @@ func (s *Scanner) Text() []byte {
 	return s.scratch
 }
 
+// Offset returns the index of the next byte.
+func (s *Scanner) Offset() int { return s.pos }
+
 // Err returns the first error, a [*SyntaxError].
 func (s *Scanner) Err() error { return s.err }
 
