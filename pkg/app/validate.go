@@ -9,7 +9,7 @@ import (
 
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/connection"
-	"github.com/logferry/logferry/pkg/table"
+	"github.com/logferry/logferry/pkg/format/all"
 )
 
 // validate reports every problem of the configuration.
@@ -38,10 +38,8 @@ func (c Config) validate(report connection.Report) {
 // tables lists the tables that some format fills.
 func tables() []string {
 	var names []string
-	for _, t := range table.All() {
-		if t.Ingestible {
-			names = append(names, t.Name)
-		}
+	for _, f := range all.Formats() {
+		names = append(names, f.Table)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
