@@ -63,13 +63,13 @@ const otherFields = " reject-reason resource-id encryption-status resource-type"
 // some 900.
 const maxHeader = format.SniffBytes
 
-// isHeader reports whether a line names fields: all its words look like names
-// and at least two are known. No line of values does.
+// isHeader reports whether a line names fields: all its words look like names,
+// at least two are known, and no more are not. No line of values does.
 func isHeader(line []byte) bool {
 	if len(line) > maxHeader {
 		return false
 	}
-	known := 0
+	known, unknown := 0, 0
 	for word := range strings.FieldsSeq(string(line)) {
 		word = fieldName(word)
 		if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || word[0] < 'a' {
@@ -77,9 +77,11 @@ func isHeader(line []byte) bool {
 		}
 		if isKnown(word) {
 			known++
+		} else {
+			unknown++
 		}
 	}
-	return known >= 2
+	return known >= max(2, unknown)
 }
 
 func isKnown(word string) bool {
