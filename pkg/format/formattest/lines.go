@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -85,5 +86,6 @@ func shorten(text string) string {
 	if len(text) <= most {
 		return text
 	}
-	return fmt.Sprintf("%s<%d bytes>%s", text[:end], len(text)-2*end, text[len(text)-end:])
+	head, tail := strings.ToValidUTF8(text[:end], ""), strings.ToValidUTF8(text[len(text)-end:], "")
+	return fmt.Sprintf("%s<%d bytes>%s", head, len(text)-len(head)-len(tail), tail)
 }
