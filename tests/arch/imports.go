@@ -55,7 +55,7 @@ type never struct {
 var neverImports = []never{
 	{"pkg/format", []string{"context", "net", "os", "syscall", "log", "time/tzdata"}, "a format is pure: bytes in, rows out"},
 	{"pkg/notification", []string{"context", "net/http", "os"}, "a pure function of a message"},
-	{"pkg/sink", []string{own("pkg/bus"), own("pkg/stage"), own("pkg/app"), awsModule, natsClient}, "a sink knows rows and its own service only"},
+	{"pkg/sink", []string{own("pkg/bus"), own("pkg/stage"), own("pkg/app"), natsClient}, "a sink knows rows and its own service only"},
 	{"pkg/bus", []string{own("pkg/app"), own("pkg/sink"), own("pkg/format"), awsModule, azureModule}, "the bus carries bytes whatever they mean"},
 	{"pkg/connection", []string{awsModule, azureModule, natsClient, own("pkg/bus"), own("pkg/app")}, "what a user configures has no machinery"},
 	{"pkg/localcloud", []string{own("pkg/bus"), own("pkg/stage"), own("pkg/app"), natsClient}, "the stand-ins know the clouds' protocols, not Logferry"},
