@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,8 +20,15 @@ import (
 	"github.com/logferry/logferry/pkg/fault"
 )
 
-// maxLearnt bounds the buckets whose region is remembered.
-const maxLearnt = 10_000
+const (
+	// maxLearnt bounds the buckets whose region is remembered.
+	maxLearnt = 10_000
+	// maxQuiet is how long S3 may send nothing before a request counts as
+	// broken.
+	maxQuiet = time.Minute
+)
+
+var errQuiet = errors.New("S3 sends nothing any more")
 
 // buckets holds a client for each connection and region, and remembers which
 // bucket is in another region than was announced. It is safe for concurrent
@@ -29,6 +37,7 @@ type buckets struct {
 	credentials *awscred.Cache
 	log         *slog.Logger
 	metrics     *metrics
+	quiet       time.Duration
 	wait        func(err error, tries int) time.Duration
 
 	mu      sync.Mutex
@@ -41,7 +50,7 @@ type place struct{ connection, region string }
 
 func newBuckets(credentials *awscred.Cache, log *slog.Logger, m *metrics) *buckets {
 	return &buckets{
-		credentials: credentials, log: log, metrics: m, wait: fault.Wait,
+		credentials: credentials, log: log, metrics: m, quiet: maxQuiet, wait: fault.Wait,
 		clients: make(map[place]*s3.Client), learnt: make(map[string]string),
 	}
 }
@@ -69,7 +78,52 @@ func (b *buckets) try(ctx context.Context, c connection.Connection, region strin
 	if err != nil {
 		return nil, err
 	}
-	return client.GetObject(ctx, in, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
+	ctx, cancel := context.WithCancelCause(ctx)
+	w := &watch{
+		timer: time.AfterFunc(b.quiet, func() { cancel(errQuiet) }),
+		limit: b.quiet, cancel: cancel, cause: func() error { return context.Cause(ctx) },
+	}
+	out, err := client.GetObject(ctx, in, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
+	w.timer.Stop()
+	if err != nil {
+		cancel(nil)
+		return nil, w.explain(err)
+	}
+	w.body, out.Body = out.Body, w
+	return out, nil
+}
+
+// watch is a body that breaks when it brings nothing for too long, instead of
+// waiting for ever.
+type watch struct {
+	body   io.ReadCloser
+	timer  *time.Timer // cancels the request
+	limit  time.Duration
+	cancel context.CancelCauseFunc
+	cause  func() error // why the request was cancelled
+}
+
+// Read implements [io.Reader].
+func (w *watch) Read(p []byte) (int, error) {
+	w.timer.Reset(w.limit)
+	n, err := w.body.Read(p)
+	w.timer.Stop()
+	return n, w.explain(err)
+}
+
+// explain names the quiet as the cause of an error that it caused.
+func (w *watch) explain(err error) error {
+	if err != nil && err != io.EOF && w.cause() == errQuiet {
+		return errQuiet
+	}
+	return err
+}
+
+// Close implements [io.Closer].
+func (w *watch) Close() error {
+	w.timer.Stop()
+	w.cancel(nil)
+	return w.body.Close()
 }
 
 func (b *buckets) client(ctx context.Context, c connection.Connection, bucket, region string) (*s3.Client, error) {
@@ -135,13 +189,13 @@ func judge(err error) error {
 	case code == "MethodNotAllowed": // of a delete marker
 		return fault.Permanent(fault.ObjectMissing, err)
 	case strings.HasPrefix(code, "KMS.") || strings.Contains(code, "AccessDenied") && strings.Contains(strings.ToLower(err.Error()), "kms"):
-		return fault.After(mendWait, fmt.Errorf("the object's KMS key cannot be used: the role needs kms:Decrypt and the key must be enabled: %w", err))
+		return fault.Limited(mendTries, mendWait, fault.ObjectDenied, fmt.Errorf("the object's KMS key cannot be used: the role needs kms:Decrypt and the key must be enabled: %w", err))
 	case status == http.StatusNotFound:
 		return fault.Permanent(fault.ObjectMissing, err)
 	case status == http.StatusPreconditionFailed:
 		return fault.Permanent(fault.ObjectChanged, fmt.Errorf("the object was replaced after it was announced: %w", err))
 	case status == http.StatusForbidden:
-		return fault.After(mendWait, fmt.Errorf("access denied; the role needs s3:GetObject, and s3:ListBucket to tell missing objects: %w", err))
+		return fault.Limited(mendTries, mendWait, fault.ObjectDenied, fmt.Errorf("access denied; the role needs s3:GetObject, and s3:ListBucket to tell missing objects: %w", err))
 	}
 	return err
 }

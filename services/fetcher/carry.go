@@ -64,7 +64,7 @@ func (c *carrier) carry(ctx context.Context) error {
 func (c *carrier) admit() error {
 	var ok bool
 	if c.connection, ok = c.connections[c.in.GetConnection()]; !ok {
-		return fault.After(mendWait, fmt.Errorf("connection %s is not in the configuration", c.in.GetConnection()))
+		return fault.Limited(mendTries, mendWait, fault.NoConnection, fmt.Errorf("connection %s is not in the configuration", c.in.GetConnection()))
 	}
 	if !c.connection.Reads(c.in.GetBucket()) {
 		return fault.Permanent(fault.BucketNotAllowed,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -86,6 +87,23 @@ func TestResume(t *testing.T) {
 			return true
 		case 2:
 			s3Error(rw, http.StatusInternalServerError, "InternalError")
+			return true
+		}
+		return false
+	})
+
+	// the line goes quiet, before and in the answer
+	w.fetcher.buckets.quiet = 200 * time.Millisecond
+	f(text, 3, func(n int, rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		switch n {
+		case 0:
+			rw.Header().Set("Content-Length", strconv.Itoa(len(text)))
+			io.WriteString(rw, text[:1000])
+			rw.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return true
+		case 1:
+			<-r.Context().Done()
 			return true
 		}
 		return false
