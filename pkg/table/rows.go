@@ -77,9 +77,10 @@ func (r *Rows) reset() {
 	for i := range r.columns {
 		c := &r.columns[i]
 		// The buffers went to Arrow: start new ones of the size last needed.
+		offsets := len(c.offsets)
 		*c = column{kind: c.kind, data: make([]byte, 0, len(c.data)), valid: make([]byte, 0, len(c.valid))}
 		if c.isText() {
-			c.offsets = binary.LittleEndian.AppendUint32(make([]byte, 0, max(len(c.offsets), 4)), 0)
+			c.offsets = binary.LittleEndian.AppendUint32(make([]byte, 0, max(offsets, 4)), 0)
 		}
 	}
 }
