@@ -187,11 +187,11 @@ func (c *client) compress(rows []row) ([]byte, error) {
 	}
 	defer c.gzips.Put(w)
 	w.Reset(&body)
-	between := []byte("[")
+	between, comma := []byte("["), []byte(",")
 	for _, r := range rows {
 		w.Write(between) // errors are kept for Close
 		w.Write(r.json())
-		between = []byte(",")
+		between = comma
 	}
 	_, err := w.Write([]byte("]"))
 	if err := errors.Join(err, w.Close()); err != nil {

@@ -1,0 +1,76 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/format/all"
+	"github.com/logferry/logferry/pkg/sink"
+	"github.com/logferry/logferry/pkg/sink/azure"
+	"github.com/logferry/logferry/pkg/sink/file"
+)
+
+// sinks are the sinks of a process, by the name of their destination.
+type sinks map[string]sink.Sink
+
+func openSinks(env *app.Env, o options) (sinks, error) {
+	toAzure := azure.Options{
+		Calls:       env.Config.Writer.Calls,
+		Linger:      env.Config.Writer.Linger,
+		Credentials: azure.NewCredentials(o.assertion),
+		Version:     env.Version,
+		Log:         env.Log.With("stage", name),
+		Metrics:     azure.NewMetrics(env.Metrics),
+	}
+	toFiles := file.Options{Linger: env.Config.Writer.Linger, Log: env.Log.With("stage", name)}
+	opened := make(sinks)
+	for i, d := range env.Config.Destinations {
+		s, err := open(d, toAzure, toFiles)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("destinations[%d].%w", i, err), opened.close())
+		}
+		opened[d.Name] = s
+	}
+	return opened, nil
+}
+
+// open opens the sink of a destination. An error begins with the key that is
+// wrong.
+func open(d connection.Destination, toAzure azure.Options, toFiles file.Options) (sink.Sink, error) {
+	if d.IsFile() {
+		return file.Open(d, toFiles)
+	}
+	return azure.Open(d, toAzure)
+}
+
+// close closes all sinks. Nothing is being written any more.
+func (s sinks) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	var errs []error
+	for name, one := range s {
+		if err := one.Close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close destination %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// tablesOf returns the tables that a destination takes, sorted: those it has
+// rules for or, in files, those of all formats.
+func tablesOf(d connection.Destination) []string {
+	if !d.IsFile() {
+		return slices.Sorted(maps.Keys(d.Tables))
+	}
+	var tables []string
+	for _, f := range all.Formats() {
+		tables = append(tables, f.Table)
+	}
+	slices.Sort(tables)
+	return slices.Compact(tables)
+}
