@@ -123,8 +123,9 @@ func TestReadEnvironment(t *testing.T) {
 		"LOGFERRY_CONNECTIONS_ORG_TRAIL_EXTERNAL_ID=other-id",
 		"LOGFERRY_CONNECTIONS_ORG_TRAIL_BUCKETS=one, two-logs",
 		"LOGFERRY_DESTINATIONS_SENTINEL_TABLES_AWSCLOUDTRAIL_RULE=dcr-ffffffffffffffffffffffffffffffff",
+		"LOGFERRY_RACE=1",                           // another program's
 		"LOGFERRY_SERVICE_HOST=10.0.0.1",            // set by Kubernetes
-		"LOGFERRY_CONSOLE_PORT_80_TCP_ADDR=10.0.0.", // the same
+		"LOGFERRY_WRITER_PORT_80_TCP_ADDR=10.0.0.1", // the same
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,8 @@ var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|
 // path in capitals, joined by underscores, and elements of lists by their name:
 // LOGFERRY_CONNECTIONS_ORG_TRAIL_EXTERNAL_ID. Only keys that exist without the
 // variable can be set: all but those of list elements and map entries that the
-// file does not have.
+// file does not have. A variable of one of the sections (LOGFERRY_BUS_...) that
+// names no key is a problem; other variables are nobody's business here.
 func (s *Source) readEnviron(environ []string, config any) {
 	e := environment{Source: s, values: map[string]string{}, used: map[string]string{}}
 	for _, variable := range environ {
@@ -31,10 +32,18 @@ func (s *Source) readEnviron(environ []string, config any) {
 	}
 	e.walk("", Prefix, reflect.ValueOf(config).Elem())
 	for _, name := range slices.Sorted(maps.Keys(e.values)) {
-		if _, used := e.used[name]; !used && !serviceLink.MatchString(name) {
+		if _, used := e.used[name]; !used && ofSection(name, reflect.TypeOf(config).Elem()) && !serviceLink.MatchString(name) {
 			e.unknown(name)
 		}
 	}
+}
+
+// ofSection reports whether the variable is one of a section of the
+// configuration.
+func ofSection(variable string, config reflect.Type) bool {
+	return slices.ContainsFunc(names(config), func(section string) bool {
+		return strings.HasPrefix(variable, Prefix+"_"+spell(section)+"_")
+	})
 }
 
 func (e *environment) unknown(name string) {
