@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -36,6 +37,13 @@ func (r *Raw) Append(record []byte, offset int64) {
 	r.ends = binary.LittleEndian.AppendUint32(r.ends, uint32(len(r.data)))
 	r.offsets = binary.LittleEndian.AppendUint64(r.offsets, uint64(offset))
 	r.rows++
+}
+
+// Grow makes room for so many records of so many bytes in all.
+func (r *Raw) Grow(records, bytes int) {
+	r.data = slices.Grow(r.data, bytes)
+	r.ends = slices.Grow(r.ends, 4*(records+1))
+	r.offsets = slices.Grow(r.offsets, 8*records)
 }
 
 // Len returns the number of records.

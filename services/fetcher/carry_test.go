@@ -79,9 +79,9 @@ func TestMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		peak = max(peak, m.HeapAlloc)
 	}}
-	// 256 MiB: gzip members one after the other
+	// 128 MiB: gzip members one after the other
 	object := gz(flows(20_000))
-	size := 256 << 20 / len(flows(20_000)) * len(object)
+	size := 128 << 20 / len(flows(20_000)) * len(object)
 	deliverTo(t, &endless{text: object, limit: size}, out)
 	if peak == 0 || peak > most {
 		t.Errorf("heap grew to %d bytes over %d parts; want at most %d", peak, parts, most)

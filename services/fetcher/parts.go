@@ -60,9 +60,11 @@ type parts struct {
 func (p *parts) add(ctx context.Context, r format.Record, layout string) error {
 	weight := len(r.Bytes) + p.format.RecordOverhead
 	if p.raw.Len() == maxPartRecords || p.weight+weight > p.format.PartBytes {
+		records, bytes := p.raw.Len(), p.raw.Bytes()
 		if err := p.send(ctx); err != nil {
 			return err
 		}
+		p.raw.Grow(records, bytes) // the next part will be like the last
 	}
 	p.meta.Layout = layout
 	p.raw.Append(r.Bytes, r.Offset)
