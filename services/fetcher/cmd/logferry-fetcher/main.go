@@ -1,0 +1,12 @@
+// Command logferry-fetcher runs the fetcher alone. It exits with 0 when it was told
+// to stop, 1 when something failed and 2 when the command line is wrong.
+package main
+
+import (
+	"os"
+
+	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/services/fetcher"
+)
+
+func main() { os.Exit(app.Main(fetcher.Service())) }

@@ -1,0 +1,12 @@
+// Command logferry-poller runs the poller alone. It exits with 0 when it was told
+// to stop, 1 when something failed and 2 when the command line is wrong.
+package main
+
+import (
+	"os"
+
+	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/services/poller"
+)
+
+func main() { os.Exit(app.Main(poller.Service())) }
