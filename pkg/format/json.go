@@ -271,19 +271,19 @@ func (s *jsonSplitter) quoted() error {
 // borrows into its high bit when the byte is zero, that is, what is looked for.
 func unquoted(text []byte) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; len(text)-i >= 8; i += 8 {
-		w := binary.LittleEndian.Uint64(text[i:])
+	rest := text
+	for len(rest) >= 8 {
+		w := binary.LittleEndian.Uint64(rest)
 		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		hits := ((quote-ones)&^quote | (backslash-ones)&^backslash) & highs
-		if hits != 0 {
-			return i + bits.TrailingZeros64(hits)/8
+		if hits := ((quote - ones) | (backslash - ones)) &^ w & highs; hits != 0 {
+			return len(text) - len(rest) + bits.TrailingZeros64(hits)/8
 		}
+		rest = rest[8:]
 	}
-	for i < len(text) && text[i] != '"' && text[i] != '\\' {
-		i++
+	for len(rest) > 0 && rest[0] != '"' && rest[0] != '\\' {
+		rest = rest[1:]
 	}
-	return i
+	return len(text) - len(rest)
 }
 
 // unfinished turns the end of the stream, inside what, into a fault.

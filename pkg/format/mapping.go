@@ -73,14 +73,20 @@ func (o *object) add(path []string) *member {
 	return m.members.add(path[1:])
 }
 
-// find returns the member of that name, or nil.
-func (o object) find(name []byte) *member {
-	for i := range o {
-		if m := &o[i]; len(m.name) == len(name) && m.name == string(name) {
-			return m
+// find returns the index of the member of that name, or -1. It begins to look
+// at the index next: the members of records come mostly in the same order.
+func (o object) find(name []byte, next int) int {
+	for i := next; i < len(o); i++ {
+		if o[i].name == string(name) {
+			return i
 		}
 	}
-	return nil
+	for i := range min(next, len(o)) {
+		if o[i].name == string(name) {
+			return i
+		}
+	}
+	return -1
 }
 
 // Filler fills rows as its mapping says. It is not safe for concurrent use.
@@ -120,12 +126,15 @@ func (f *Filler) Fill(record []byte, rows *table.Rows) error {
 
 func (f *Filler) object(o object) {
 	s := &f.scanner
+	next := 0
 	for s.Object(); s.Member(); {
-		m := o.find(s.Key())
-		if m == nil {
+		i := o.find(s.Key(), next)
+		if i < 0 {
 			s.Value()
 			continue
 		}
+		next = i + 1
+		m := &o[i]
 		kind, start := s.Peek(), s.Offset()
 		f.member(m, kind)
 		if m.watch >= 0 && kind != 'n' {

@@ -133,19 +133,20 @@ const (
 // subtracting from every byte borrows into its high bit when the byte is less,
 // and the lowest such bit is exact.
 func plain(text []byte) int {
-	i := 0
-	for ; len(text)-i >= 8; i += 8 {
-		w := binary.LittleEndian.Uint64(text[i:])
+	rest := text
+	for len(rest) >= 8 {
+		w := binary.LittleEndian.Uint64(rest)
 		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		hits := (w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash
-		if hits &= highs; hits != 0 {
-			return i + bits.TrailingZeros64(hits)/8
+		hits := ((w - ones*' ') | (quote - ones) | (backslash - ones)) &^ w & highs
+		if hits != 0 {
+			return len(text) - len(rest) + bits.TrailingZeros64(hits)/8
 		}
+		rest = rest[8:]
 	}
-	for i < len(text) && text[i] >= ' ' && text[i] != '"' && text[i] != '\\' {
-		i++
+	for len(rest) > 0 && rest[0] >= ' ' && rest[0] != '"' && rest[0] != '\\' {
+		rest = rest[1:]
 	}
-	return i
+	return len(text) - len(rest)
 }
 
 // escape returns the length of the escape that text begins with, 0 if it is
