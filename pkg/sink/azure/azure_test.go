@@ -272,6 +272,23 @@ func TestPoisonIsFound(t *testing.T) {
 	f("a whole part", malformed, count(200, 100), fault.RowRejected)
 }
 
+// A connection that broke looks like a call that was too large: the call is
+// halved, but no row is given up.
+func TestBrokenConnectionCostsNoRow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := 0
+		svc := service{answer: func(post) reply {
+			if n++; n <= 3 {
+				return reply{status: 408, code: "TimeoutExpired", message: "ReadyBody_ClientConnectionAbort"}
+			}
+			return reply{}
+		}}
+		s := svc.start(t)
+		write(t, s, numbered("A", 0, 4, 1)) // halves 4, 2, 1, and that one again
+		expect(t, "rows", svc.got("Custom-A"), count(0, 4))
+	})
+}
+
 func TestRowsOverTheLimitAreNeverSent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var svc service

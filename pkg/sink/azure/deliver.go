@@ -33,11 +33,11 @@ func (s *stream) deliver(ctx context.Context, rows []row) {
 			return
 		case ctx.Err() != nil:
 			return
-		case v.step == split && len(rows) == 1:
-			rows[0].part.reject(rows[0].index, v.reason, v.err)
-			return
-		case v.step == split:
+		case v.step == split && len(rows) > 1:
 			s.each(ctx, halves(rows))
+			return
+		case v.step == split && v.reason != "":
+			rows[0].part.reject(rows[0].index, v.reason, v.err)
 			return
 		case v.step == regroup:
 			if groups := timeGroups(rows); len(groups) > 1 {

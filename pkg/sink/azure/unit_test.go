@@ -56,6 +56,7 @@ func TestJudge(t *testing.T) {
 	// the rows
 	f(refused(413, "ContentLengthLimitExceeded", ""), split, tooLarge, 0, "")
 	f(refused(400, "ContentLengthLimitExceeded", ""), split, tooLarge, 0, "")
+	f(refused(408, "TimeoutExpired", "ReadyBody_ClientConnectionAbort"), split, tooLarge, 0, "")
 	f(refused(400, "InvalidPayload", ""), split, badPayload, 0, "")
 	f(refused(400, "BadRequest", "Malformed JSON at 17"), split, badPayload, 0, "")
 	f(refused(400, "RecordsTimeRangeIsMoreThan30Minutes", ""), regroup, timeSpan, 0, adviseUnknown)

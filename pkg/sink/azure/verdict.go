@@ -51,7 +51,8 @@ type verdict struct {
 	outcome outcome
 	// wait is what the answer asks for; 0: it does not say.
 	wait time.Duration
-	// reason is why a row is rejected, when the call was that row alone.
+	// reason is why a row is rejected when the call was that row alone; empty:
+	// it is not, and the call is made again.
 	reason fault.Reason
 	// advice tells a person what to do; empty: nothing yet.
 	advice string
@@ -76,6 +77,7 @@ const (
 //	2xx                              accepted
 //	400 RecordsTimeRangeIsMore...    regroup by time
 //	400 malformed payload, 413       split; a lone row is rejected
+//	TimeoutExpired while reading     split; a lone row again, with back-off
 //	400 else, 403, 404, other 4xx    slow, for ever: nothing is dropped for a
 //	                                 configuration that can be mended
 //	401                              once with a new token, then slow
@@ -101,6 +103,10 @@ func judgeStatus(r *azcore.ResponseError) verdict {
 	switch code := r.StatusCode; {
 	case code/100 == 2: // the SDK itself knows 204 only
 		return verdict{step: accepted, outcome: success}
+	case r.ErrorCode == "TimeoutExpired" && containsAny(message(r), "ClientConnectionAbort"):
+		// So the service may put it that a call is too large. It is also what a
+		// broken connection looks like: no row is given up for it.
+		return verdict{step: split, outcome: tooLarge}
 	case code == http.StatusTooManyRequests:
 		return verdict{step: again, outcome: throttled, wait: retryAfter(r, time.Now())}
 	case code == http.StatusRequestEntityTooLarge:
