@@ -53,13 +53,13 @@ func TestMapping(t *testing.T) {
 	// Values that fit, wherever their members are.
 	f(`{}`, "- - - - -", "", "")
 	f(`{"time":"2026-03-01T10:02:33Z","title":"x","severity":7.9,"nested":{"deep":{"resource":{ "a" : 1 }}}}`,
-		`2026-03-01T10:02:33Z x 7 {"a":1} -`, "", `{"deep":{"resource":{ "a" : 1 }}}`)
+		`2026-03-01 10:02:33Z x 7 {"a":1} -`, "", `{"deep":{"resource":{ "a" : 1 }}}`)
 	f(`{"nested":{"title":"y","deep":null}}`, "- y - - -")
 	f(`{"other":{"title":"z"},"titles":"z","Title":"z"}`, "- - - - -")
 
 	// The last that fits counts; null does not.
 	f(`{"title":"x","nested":{"title":"y"}}`, "- y - - -")
-	f(`{"title":"x","title":null,"time":"2026-03-01T10:02:33Z","time":"soon"}`, "2026-03-01T10:02:33Z x - - -")
+	f(`{"title":"x","title":null,"time":"2026-03-01T10:02:33Z","time":"soon"}`, "2026-03-01 10:02:33Z x - - -")
 	f(`{"watched":1,"watched":"2","watched":null}`, "- - - - -", `"2"`)
 
 	// Values of other types.

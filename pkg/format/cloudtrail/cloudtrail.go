@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/logferry/logferry/pkg/format"
+	"github.com/logferry/logferry/pkg/jsontext"
 )
 
 // Format returns the format.
@@ -54,7 +55,13 @@ func sniff(head []byte) bool {
 			return bytes.HasSuffix(text, []byte(viaCloudTrail))
 		}
 		return name == digestMark
-	}, "Records", "detail")
+	}, "Records", "detail") || isEmpty(head)
+}
+
+// isEmpty knows a log file without events.
+func isEmpty(head []byte) bool {
+	const empty = `{"Records":[]}`
+	return len(head) < 10*len(empty) && string(jsontext.AppendCompact(nil, head)) == empty
 }
 
 func split(r io.Reader) format.Splitter {
