@@ -141,7 +141,7 @@ func TestSplitJSONReaderError(t *testing.T) {
 
 // An object of any length is split in little memory.
 func TestSplitJSONMemory(t *testing.T) {
-	const size = 64 << 20
+	const size = 16 << 20
 	record := `{"eventVersion":"1.09","padding":"` + strings.Repeat("x", 1200) + `"},`
 	r := io.MultiReader(strings.NewReader(`{"Records":[`), io.LimitReader(&repeat{text: record}, size), strings.NewReader("]}"))
 	s := splitRecords(r)

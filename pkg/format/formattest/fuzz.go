@@ -17,7 +17,7 @@ import (
 // be fit for the table.
 func Fuzz(f *testing.F, fm *format.Format) {
 	for _, c := range load(f) {
-		if len(c.object) < 16<<10 {
+		if len(c.object) < 4<<10 {
 			f.Add(c.object)
 		}
 	}
