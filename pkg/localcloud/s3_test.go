@@ -156,10 +156,34 @@ func TestVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := s3Client(t, c)
-	version := put(t, s, "k").VersionId
+	first := put(t, s, "k")
+	version := first.VersionId
+	etag := aws.String(`"` + "781e5e245d69b566979b86e28d23f2c7" + `"`) // of 0123456789
 	if message := receiveOne(t, c, url); version == nil || !strings.Contains(message, `"versionId":"`+*version+`"`) {
 		t.Errorf("got %s; want version %v in it", message, aws.ToString(version))
 	}
+
+	// If-Match holds against the version that is asked for.
+	if err := c.S3.Put("logs", "k", []byte("0123456789")); err != nil {
+		t.Fatal(err)
+	}
+	f := func(version, etag *string, want string) {
+		t.Helper()
+		out, err := s.GetObject(t.Context(), &awss3.GetObjectInput{Bucket: aws.String("logs"), Key: aws.String("k"), VersionId: version, IfMatch: etag})
+		if got := code(err); got != want {
+			t.Errorf("version %s: got %v; want %s", aws.ToString(version), err, want)
+		}
+		if err == nil {
+			if _, err := io.Copy(io.Discard, out.Body); err != nil {
+				t.Errorf("read: %v", err)
+			}
+			out.Body.Close()
+		}
+	}
+	f(nil, etag, "ok")
+	f(nil, first.ETag, "PreconditionFailed")
+	f(version, first.ETag, "ok")
+	f(version, etag, "PreconditionFailed")
 }
 
 func TestObjectFaults(t *testing.T) {

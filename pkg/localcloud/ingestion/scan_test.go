@@ -9,7 +9,7 @@ import (
 	"github.com/logferry/logferry/pkg/table"
 )
 
-// trailStream is the stream of a table with columns of every type.
+// testStream is the stream of a table with columns of every type.
 func testStream() stream {
 	return newStream(&table.Table{Name: "T", Columns: []table.Column{
 		{Name: "TimeGenerated", Type: table.DateTime}, {Name: "S", Type: table.String}, {Name: "I", Type: table.Int},

@@ -5,9 +5,12 @@ package s3
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"strings"
 	"sync"
@@ -101,7 +104,13 @@ func (s *Server) PutQuietly(bucket, key string, body []byte) (notification.Objec
 }
 
 func (s *Server) store(bucket, key string, body []byte) error {
-	_, err := s.backend.PutObject(bucket, key, map[string]string{}, bytes.NewReader(body), int64(len(body)), nil)
+	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body))
+	meta := map[string]string{
+		"Content-Type":         "application/x-gzip",
+		"Last-Modified":        time.Now().UTC().Format(http.TimeFormat),
+		"X-Amz-Checksum-Crc32": base64.StdEncoding.EncodeToString(sum), // SDKs check it
+	}
+	_, err := s.backend.PutObject(bucket, key, meta, bytes.NewReader(body), int64(len(body)), nil)
 	if err != nil {
 		return fmt.Errorf("put s3://%s/%s: %w", bucket, key, err)
 	}
@@ -176,7 +185,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, operation, bucke
 	event := ""
 	switch operation {
 	case "GetObject", "HeadObject":
-		if want := r.Header.Get("If-Match"); want != "" && s.changed(bucket, key, want) {
+		if want := r.Header.Get("If-Match"); want != "" && s.changed(bucket, key, r.URL.Query().Get("versionId"), want) {
 			Refuse(w, inject.Fault{Status: http.StatusPreconditionFailed, Code: "PreconditionFailed",
 				Message: "At least one of the pre-conditions you specified did not hold"})
 			return
@@ -197,10 +206,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, operation, bucke
 	}
 }
 
-// changed reports whether the object is there with another ETag.
-func (s *Server) changed(bucket, key, etag string) bool {
-	o, err := s.describe(bucket, key)
-	return err == nil && o.ETag != strings.Trim(etag, `"`)
+// changed reports whether the object, or a version of it, is there with
+// another ETag.
+func (s *Server) changed(bucket, key, version, etag string) bool {
+	o, err := s.backend.HeadObjectVersion(bucket, key, gofakes3.VersionID(version)) // no version: the latest
+	if err != nil {
+		return false
+	}
+	defer o.Contents.Close()
+	return hex.EncodeToString(o.Hash) != strings.Trim(etag, `"`)
 }
 
 // operation returns the API's name of a call, for those that Logferry and its
