@@ -34,9 +34,9 @@ test: ## all tests that need nothing but Go: units, stories, house rules
 
 .PHONY: build
 build: ## the binaries, to bin/
-	go build -trimpath -ldflags '$(ldflags)' -o bin/logferry ./services/logferry
+	go build -ldflags '$(ldflags)' -o bin/logferry ./services/logferry
 	for s in $(services); do \
-		go build -trimpath -ldflags '$(ldflags)' -o bin/logferry-$$s ./services/$$s/cmd/logferry-$$s; \
+		go build -ldflags '$(ldflags)' -o bin/logferry-$$s ./services/$$s/cmd/logferry-$$s; \
 	done
 
 .PHONY: race
