@@ -2,6 +2,7 @@ package awscred
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,35 +21,39 @@ type explained struct {
 func (e *explained) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	creds, err := e.session.Retrieve(ctx)
 	if err != nil && ctx.Err() == nil {
-		return creds, &RoleError{e.conn, err}
+		return creds, &RoleError{explain(e.conn, err), err}
 	}
 	return creds, err
 }
 
-// RoleError says why a connection's role could not be assumed. Its text never
-// holds the external ID, which STS repeats when it finds it malformed.
+// RoleError says why a connection's role could not be assumed, and what to
+// check. It tells a refusal of the role from a refusal of the call that needed
+// it. Its text never holds the external ID.
 type RoleError struct {
-	conn connection.Connection
+	text string
 	err  error
 }
 
-func (e *RoleError) Error() string {
-	text := "connection " + e.conn.Name + ": assume role " + e.conn.RoleARN + ": " + e.check() + ": " + e.err.Error()
-	if e.conn.ExternalID != "" {
-		text = strings.ReplaceAll(text, e.conn.ExternalID, "(external ID)")
+func (e *RoleError) Error() string { return e.text }
+func (e *RoleError) Unwrap() error { return e.err }
+
+// explain writes the text of a RoleError. STS repeats an external ID that it
+// finds malformed, so that is taken out.
+func explain(c connection.Connection, err error) string {
+	text := fmt.Sprintf("connection %s: assume role %s: %s: %v", c.Name, c.RoleARN, check(c), err)
+	if c.ExternalID != "" {
+		text = strings.ReplaceAll(text, c.ExternalID, "(external ID)")
 	}
 	return text
 }
 
-func (e *RoleError) Unwrap() error { return e.err }
-
 // check says what a person should look at.
-func (e *RoleError) check() string {
-	if e.conn.WebIdentityTokenFile != "" {
+func check(c connection.Connection) string {
+	switch {
+	case c.WebIdentityTokenFile != "":
 		return "check that the role's trust policy names the token's issuer, audience and subject, and that " +
-			e.conn.WebIdentityTokenFile + " holds a current token"
-	}
-	if e.conn.ExternalID != "" {
+			c.WebIdentityTokenFile + " holds a current token"
+	case c.ExternalID != "":
 		return "check that the role exists, that its trust policy names this identity, and that it asks for this connection's external ID"
 	}
 	return "check that the role exists, that its trust policy names this identity, and that it asks for no external ID, since the connection has none"

@@ -41,8 +41,10 @@ func (d *deleter) delete(ctx context.Context, m *Message) error {
 // try makes one attempt with the newest receipt, and reports whether a newer
 // one has come since.
 func (d *deleter) try(ctx context.Context, m *Message) (outdated bool, err error) {
-	m.call.Lock()
-	defer m.call.Unlock()
+	if err := m.begin(ctx); err != nil {
+		return false, err
+	}
+	defer m.end()
 	receipt := d.keeper.held(m).receipt
 	err = d.batch.do(ctx, entry{receipt: receipt})
 	return d.keeper.held(m).receipt != receipt, err

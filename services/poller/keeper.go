@@ -111,7 +111,7 @@ func (k *keeper) due(now time.Time) (due []*Message) {
 
 func (k *keeper) extendBatch(ctx context.Context, batch []*Message) {
 	// One with a request under way is being settled: leave it alone.
-	batch = slices.DeleteFunc(batch, func(m *Message) bool { return !m.call.TryLock() })
+	batch = slices.DeleteFunc(batch, func(m *Message) bool { return !m.tryBegin() })
 	if len(batch) == 0 {
 		return
 	}
@@ -124,7 +124,7 @@ func (k *keeper) extendBatch(ctx context.Context, batch []*Message) {
 	errs := k.change(ctx, entries)
 	for i, m := range batch {
 		k.extended(m, entries[i], now, errs[i])
-		m.call.Unlock()
+		m.end()
 	}
 }
 

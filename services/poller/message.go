@@ -1,8 +1,8 @@
 package poller
 
 import (
+	"context"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,9 +19,9 @@ type Message struct {
 	// Receives counts how often SQS has handed the message out, at least 1.
 	Receives int
 
-	// call is held while a request about the receipt is under way, so that an
-	// extension never overtakes a give-back.
-	call sync.Mutex
+	// call has room for one: the request about the receipt that is under way.
+	// So an extension never overtakes a give-back.
+	call chan struct{}
 	hold hold // guarded by the keeper
 }
 
@@ -44,6 +44,7 @@ func newMessage(m types.Message, now time.Time) *Message {
 		ID:       aws.ToString(m.MessageId),
 		Body:     []byte(aws.ToString(m.Body)),
 		Receives: 1,
+		call:     make(chan struct{}, 1),
 		hold:     hold{receipt: aws.ToString(m.ReceiptHandle), since: now},
 	}
 	if n, err := strconv.Atoi(attribute(m, types.MessageSystemAttributeNameApproximateReceiveCount)); err == nil {
@@ -54,6 +55,30 @@ func newMessage(m types.Message, now time.Time) *Message {
 	}
 	return held
 }
+
+// begin waits until no request about m is under way, and starts one. Unless it
+// returns an error, end must follow.
+func (m *Message) begin(ctx context.Context) error {
+	select {
+	case m.call <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// tryBegin is begin without the wait.
+func (m *Message) tryBegin() bool {
+	select {
+	case m.call <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// end ends what begin started.
+func (m *Message) end() { <-m.call }
 
 func attribute(m types.Message, name types.MessageSystemAttributeName) string {
 	return m.Attributes[string(name)]

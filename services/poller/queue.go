@@ -88,12 +88,15 @@ func (q *queue) Next(ctx context.Context) (stage.Delivery[*Message], error) {
 // giveBack lets m go, to be handed out again after wait. When SQS cannot be
 // told, the message comes back once its visibility ends.
 func (q *queue) giveBack(ctx context.Context, m *Message, wait time.Duration) error {
-	m.call.Lock()
-	defer m.call.Unlock()
 	defer q.room.Release(1)
+	q.metrics.returned.Inc()
+	err := m.begin(ctx)
 	h := q.keeper.held(m)
 	q.keeper.release(m)
-	q.metrics.returned.Inc()
+	if err != nil {
+		return err
+	}
+	defer m.end()
 	if h.lost {
 		return nil
 	}

@@ -1,0 +1,296 @@
+package poller
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sourcegraph/conc"
+
+	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/stage"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
+)
+
+// fakeSQS is a queue that hands out what it is given, once, and writes down
+// what it is asked.
+type fakeSQS struct {
+	mu       sync.Mutex
+	start    time.Time
+	waiting  []types.Message
+	receives []time.Duration // when
+	changes  []change
+	deletes  [][]string // receipts, by call
+
+	// what goes wrong
+	receiveErr  func(call int) error
+	failChange  func(receipt string) string // error code, empty for none
+	failDelete  func(receipt string) string
+	changeTakes time.Duration
+	answerTakes time.Duration
+}
+
+// change is a change of visibility, as it was asked for.
+type change struct {
+	at         time.Duration
+	receipt    string
+	visibility time.Duration
+}
+
+func newFakeSQS(messages ...types.Message) *fakeSQS {
+	return &fakeSQS{start: time.Now(), waiting: messages}
+}
+
+func (f *fakeSQS) since() time.Duration { return time.Since(f.start) }
+
+func (f *fakeSQS) send(messages ...types.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = append(f.waiting, messages...)
+}
+
+func (f *fakeSQS) take(n int) []types.Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n = min(n, len(f.waiting))
+	got := f.waiting[:n:n]
+	f.waiting = f.waiting[n:]
+	return got
+}
+
+func (f *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	f.mu.Lock()
+	f.receives = append(f.receives, f.since())
+	call, fail, takes := len(f.receives), f.receiveErr, f.answerTakes
+	f.mu.Unlock()
+	if fail != nil {
+		if err := fail(call); err != nil {
+			return nil, err
+		}
+	}
+	if takes > 0 {
+		if err := sleep(ctx, takes); err != nil {
+			return nil, err
+		}
+		return &sqs.ReceiveMessageOutput{Messages: f.take(int(in.MaxNumberOfMessages))}, nil
+	}
+	for end := time.Now().Add(time.Duration(in.WaitTimeSeconds) * time.Second); ; {
+		got := f.take(int(in.MaxNumberOfMessages))
+		if len(got) > 0 || !time.Now().Before(end) {
+			return &sqs.ReceiveMessageOutput{Messages: got}, nil
+		}
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (f *fakeSQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
+	if err := sleep(ctx, f.changeTakes); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := new(sqs.ChangeMessageVisibilityBatchOutput)
+	for _, e := range in.Entries {
+		f.changes = append(f.changes, change{f.since(), *e.ReceiptHandle, time.Duration(e.VisibilityTimeout) * time.Second})
+		if code := ask(f.failChange, *e.ReceiptHandle); code != "" {
+			out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: &code})
+			continue
+		}
+		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: e.Id})
+	}
+	return out, nil
+}
+
+func (f *fakeSQS) DeleteMessageBatch(_ context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := new(sqs.DeleteMessageBatchOutput)
+	var receipts []string
+	for _, e := range in.Entries {
+		receipts = append(receipts, *e.ReceiptHandle)
+		if code := ask(f.failDelete, *e.ReceiptHandle); code != "" {
+			out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: &code})
+			continue
+		}
+		out.Successful = append(out.Successful, types.DeleteMessageBatchResultEntry{Id: e.Id})
+	}
+	f.deletes = append(f.deletes, receipts)
+	return out, nil
+}
+
+func ask(fail func(string) string, receipt string) string {
+	if fail == nil {
+		return ""
+	}
+	return fail(receipt)
+}
+
+// deleted returns the receipts of all deletes, sorted.
+func (f *fakeSQS) deleted() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Sorted(slices.Values(slices.Concat(f.deletes...)))
+}
+
+func (f *fakeSQS) changed() []change {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.changes)
+}
+
+// announce is a message that announces an object.
+func announce(id, receipt string) types.Message {
+	body := fmt.Sprintf(`{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"eu-west-1","eventName":"ObjectCreated:Put",
+		"s3":{"bucket":{"name":"logs"},"object":{"key":"%s.gz","size":1,"eTag":"e"}}}]}`, id)
+	return types.Message{MessageId: &id, ReceiptHandle: &receipt, Body: &body, Attributes: map[string]string{
+		"ApproximateReceiveCount": "1", "SentTimestamp": fmt.Sprint(time.Now().Add(-time.Minute).UnixMilli())}}
+}
+
+func announceMany(n int) (messages []types.Message) {
+	for i := range n {
+		messages = append(messages, announce(fmt.Sprintf("m%03d", i), fmt.Sprintf("r%03d", i)))
+	}
+	return messages
+}
+
+func code(c string) error { return &smithy.GenericAPIError{Code: c} }
+
+// bus takes what the poller makes. While shut it stores nothing.
+type bus struct {
+	mu      sync.Mutex
+	objects []*logferryv1.Object
+	letters []stage.DeadLetter
+	open    chan struct{}
+}
+
+func newBus(open bool) *bus {
+	b := &bus{open: make(chan struct{})}
+	if open {
+		close(b.open)
+	}
+	return b
+}
+
+func (b *bus) Publish(_ context.Context, o *logferryv1.Object) (func(context.Context) error, error) {
+	return func(ctx context.Context) error {
+		select {
+		case <-b.open:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.objects = append(b.objects, o)
+		return nil
+	}, nil
+}
+
+func (b *bus) Bury(_ context.Context, l stage.DeadLetter) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.letters = append(b.letters, l)
+	return nil
+}
+
+func (b *bus) keys() (keys []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range b.objects {
+		keys = append(keys, o.GetBucket()+"/"+o.GetKey())
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// rig is one queue at work.
+type rig struct {
+	bus     *bus
+	metrics *prometheus.Registry
+	logs    *lockedBuffer
+	stop    func() // ends the queue and returns once everything is settled
+	cancel  context.CancelFunc
+}
+
+// start runs a queue of the client until the rig is stopped.
+func start(t *testing.T, client api, config app.Poller, c connection.Connection, out *bus, head headFunc) *rig {
+	t.Helper()
+	r := &rig{bus: out, metrics: prometheus.NewRegistry(), logs: new(lockedBuffer)}
+	log := slog.New(slog.NewTextHandler(r.logs, nil))
+	c.Name, c.Destination = "acme", "sentinel"
+	env := &app.Env{Log: log, Stages: stage.NewMetrics(r.metrics), Config: app.Config{Grace: 10 * time.Second}}
+	lookup := &objects{conn: c, region: "eu-west-1", head: head, regions: map[string]string{}}
+	q := makeQueue(c.QueueURL, c, config, client, lookup, log, newMetrics(r.metrics).of(c.Name))
+	ctx, cancel := context.WithCancel(context.Background())
+	var running conc.WaitGroup
+	running.Go(func() {
+		if err := q.run(ctx, env, outlet{out, out}); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	r.cancel = cancel
+	r.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	t.Cleanup(r.stop)
+	return r
+}
+
+// value returns the sum of a metric over the labels that contain all of has.
+func (r *rig) value(t *testing.T, name string, has ...string) (sum float64) {
+	t.Helper()
+	families, err := r.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != "logferry_poller_"+name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			if labels := fmt.Sprint(m.GetLabel()); slices.ContainsFunc(has, func(h string) bool { return !strings.Contains(labels, h) }) {
+				continue
+			}
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return sum
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// settings are small and of round numbers.
+func settings() app.Poller {
+	return app.Poller{Receivers: 1, InFlight: 100, Wait: 20 * time.Second, Visibility: 2 * time.Minute}
+}
+
+func noHead(context.Context, string, *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
+	return nil, errors.New("no look-up is expected")
+}
