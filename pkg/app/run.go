@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,14 +58,13 @@ func finally(ctx context.Context, f func(context.Context) error) error {
 	return f(ctx)
 }
 
-// topology lists the tables that each destination takes.
+// topology lists the tables that each destination takes: files take all.
 func topology(cfg Config) bus.Topology {
 	destinations := map[string][]string{}
 	for _, d := range cfg.Destinations {
-		for _, table := range tables() {
-			if d.Takes(table) {
-				destinations[d.Name] = append(destinations[d.Name], table)
-			}
+		destinations[d.Name] = slices.Sorted(maps.Keys(d.Tables))
+		if d.IsFile() {
+			destinations[d.Name] = tables()
 		}
 	}
 	return bus.Topology{Destinations: destinations}
