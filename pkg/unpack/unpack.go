@@ -31,7 +31,7 @@ const (
 
 // Limits bound what is taken from one object. A zero field sets no limit.
 type Limits struct {
-	// MaxBytes bounds the decompressed size, and that of every layer.
+	// MaxBytes bounds the size of the log, and of every layer around it.
 	MaxBytes int64
 	// MaxRatio bounds decompressed to compressed bytes. It is judged after the
 	// first 16 MiB.
@@ -57,7 +57,8 @@ type Reader struct {
 // Every error is either r's own, unchanged, or a permanent fault: truncated,
 // corrupt, too_large or unsupported.
 func Open(r io.Reader, limits Limits) (*Reader, error) {
-	object := &layer{name: "object", from: r}
+	object := &layer{name: "object", from: r, limits: limits}
+	object.object = object
 	u := &Reader{object: object, top: object, buf: bufio.NewReaderSize(object, bufferBytes)}
 	for depth := 0; ; depth++ {
 		// An error here comes back with the next Read.
@@ -153,16 +154,14 @@ func (l *layer) Read(p []byte) (int, error) {
 	}
 	n, err := l.from.Read(p)
 	l.bytes += int64(n)
-	if l.below != nil {
-		if over := l.excess(); over != nil {
-			if most := l.limits.MaxBytes; most > 0 {
-				// The same bytes come out before the limit, however they are read.
-				n -= int(max(l.bytes-most, 0))
-			}
-			err = over
-		} else if err != nil {
-			err = l.below.judge(l.name, l.bytes, err)
+	if over := l.excess(); over != nil {
+		if most := l.limits.MaxBytes; most > 0 {
+			// The same bytes come out before the limit, however they are read.
+			n -= int(max(l.bytes-most, 0))
 		}
+		err = over
+	} else if err != nil && l.below != nil {
+		err = l.below.judge(l.name, l.bytes, err)
 	}
 	l.err = err
 	return n, err

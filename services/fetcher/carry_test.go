@@ -67,11 +67,11 @@ func (e *endless) Read(p []byte) (int, error) {
 
 // Memory does not grow with the object.
 func TestMemory(t *testing.T) {
-	const most = 32 << 20
+	const most = 16 << 20
 	var peak uint64
 	parts := 0
 	out := &sink{look: func() {
-		if parts++; parts%50 != 0 {
+		if parts++; parts%20 != 0 {
 			return
 		}
 		var m runtime.MemStats
@@ -79,9 +79,9 @@ func TestMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		peak = max(peak, m.HeapAlloc)
 	}}
-	// 128 MiB: gzip members one after the other
+	// 64 MiB: gzip members one after the other
 	object := gz(flows(20_000))
-	size := 128 << 20 / len(flows(20_000)) * len(object)
+	size := 64 << 20 / len(flows(20_000)) * len(object)
 	deliverTo(t, &endless{text: object, limit: size}, out)
 	if peak == 0 || peak > most {
 		t.Errorf("heap grew to %d bytes over %d parts; want at most %d", peak, parts, most)

@@ -3,6 +3,7 @@ package fetcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -255,11 +256,11 @@ func TestRegionFor(t *testing.T) {
 // A large object is read in chunks, any of which may break.
 func TestLargeObject(t *testing.T) {
 	w := newWorld(t, nil)
+	line := func(i int) string { return fmt.Sprintf("{%d %s}", i, strings.Repeat("x", 10_000)) }
 	var text strings.Builder
-	text.WriteString(header + "\n")
 	lines := 0
 	for ; text.Len() <= largeBytes; lines++ {
-		text.WriteString(flow(lines) + "\n")
+		text.WriteString(line(lines) + "\n")
 	}
 	w.fault = func(n int, rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		switch n {
@@ -271,7 +272,7 @@ func TestLargeObject(t *testing.T) {
 		}
 		return false
 	}
-	out, err := w.carry(w.put(flowKey, text.String()))
+	out, err := w.carry(w.put("waf/large", text.String()))
 	if err != nil {
 		t.Fatalf("carry: %v", err)
 	}
@@ -279,8 +280,8 @@ func TestLargeObject(t *testing.T) {
 		t.Fatalf("got %d records; want %d", len(out.records), lines)
 	}
 	for i, record := range out.records {
-		if record != flow(i) {
-			t.Fatalf("record %d: got %q; want %q", i, record, flow(i))
+		if record != line(i) {
+			t.Fatalf("record %d: got %.20q…; want %.20q…", i, record, line(i))
 		}
 	}
 	var ranges []string
