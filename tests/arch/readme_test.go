@@ -152,3 +152,23 @@ func (s *Source) firstArguments() []string {
 	})
 	return all
 }
+
+// The configuration that the README shows can be run.
+func TestReadmeConfiguration(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(workspace, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("README.md shows no configuration")
+	}
+	name := filepath.Join(t.TempDir(), "logferry.yaml")
+	if err := os.WriteFile(name, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.Load(name); err != nil {
+		t.Errorf("the README's configuration: %v", err)
+	}
+}
