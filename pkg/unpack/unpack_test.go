@@ -168,8 +168,10 @@ func TestLimits(t *testing.T) {
 	bomb := gz(zeros)
 
 	// size: exactly the limit comes out before the fault
-	f(gz(flows), unpack.Limits{MaxBytes: int64(len(flows))}, len(flows), "")
-	f(gz(flows), unpack.Limits{MaxBytes: int64(len(flows)) - 1}, len(flows)-1, fault.TooLarge)
+	long := strings.Repeat(flows, 20)
+	f(gz(long), unpack.Limits{MaxBytes: int64(len(long))}, len(long), "")
+	f(gz(long), unpack.Limits{MaxBytes: int64(len(long)) - 1}, len(long)-1, fault.TooLarge)
+	f(zs(long), unpack.Limits{MaxBytes: 1000}, 1000, fault.TooLarge)
 	f(flows, unpack.Limits{MaxBytes: 20}, 20, fault.TooLarge)
 	f(bomb, unpack.Limits{MaxBytes: 1 << 20}, 1<<20, fault.TooLarge)
 
