@@ -12,9 +12,10 @@ import (
 )
 
 // Consumer settings. A delivery that is neither settled nor extended for
-// ackWait is given to another worker.
+// ackWait is given to another worker. That is also how long work that was in
+// flight waits when the bus itself was restarted.
 const (
-	ackWait       = 60 * time.Second
+	ackWait       = 30 * time.Second
 	leaseInterval = ackWait / 3
 	// Deliveries given back for later count as pending. Objects are small, and
 	// many may wait for somebody to mend a permission: they must not stop the

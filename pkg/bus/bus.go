@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -39,6 +40,9 @@ const pullWait = time.Second
 // requestTimeout bounds one request to JetStream.
 const requestTimeout = 10 * time.Second
 
+// flushTimeout bounds the wait for the server when the bus closes.
+const flushTimeout = 2 * time.Second
+
 // Bus is a connection to the bus, and the server itself when it is embedded.
 // It is safe for concurrent use.
 type Bus struct {
@@ -49,8 +53,8 @@ type Bus struct {
 	js      jetstream.JetStream
 	metrics *metrics
 	loops   conc.WaitGroup // sources and gates
-	stop    context.CancelFunc
-	running context.Context // ends when the bus closes; the loops' own life
+	stop    func()
+	closing <-chan struct{} // closed when the bus closes: the end of the loops
 }
 
 // Open connects to the bus of the configuration: the server at its URL, or one
@@ -58,7 +62,8 @@ type Bus struct {
 // work is settled.
 func Open(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
 	b := &Bus{config: config, log: log.With("component", "bus"), metrics: newMetrics()}
-	b.running, b.stop = context.WithCancel(context.WithoutCancel(ctx))
+	closing := make(chan struct{})
+	b.closing, b.stop = closing, sync.OnceFunc(func() { close(closing) })
 	if err := b.connect(ctx); err != nil {
 		return nil, errors.Join(err, b.Close(ctx))
 	}
@@ -146,6 +151,9 @@ func (b *Bus) Close(context.Context) error {
 	b.stop()
 	b.loops.Wait()
 	if b.conn != nil {
+		if b.conn.IsConnected() { // the server must see the last settlements
+			_ = b.conn.FlushTimeout(flushTimeout)
+		}
 		b.conn.Close()
 	}
 	if b.server != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"golang.org/x/crypto/bcrypt"
 )
 
 // Files in the store directory of an embedded server, beside its data.
@@ -80,9 +81,14 @@ func (e *embedded) start(config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	// The password is random: the cheapest hash protects it as well as any.
+	hash, err := bcrypt.GenerateFromPassword([]byte(e.password), bcrypt.MinCost)
+	if err != nil {
+		return fmt.Errorf("start the embedded bus: %w", err)
+	}
 	e.server, err = server.NewServer(&server.Options{
 		ServerName: "logferry", Host: host, Port: port,
-		Username: embeddedUser, Password: e.password,
+		Username: embeddedUser, Password: string(hash),
 		JetStream: true, StoreDir: config.Store, SyncAlways: true,
 		// Streams are bounded one by one; this bounds them together.
 		JetStreamMaxStore:      5 * int64(config.MaxBytes),

@@ -58,16 +58,16 @@ func (g *gate) pass(ctx context.Context, size int) error {
 	}
 }
 
-// run keeps the gate's reading fresh until ctx ends. The gate is shut until
-// the first reading.
-func (g *gate) run(ctx context.Context) {
+// run keeps the gate's reading fresh until closing is closed. The gate is shut
+// until the first reading.
+func (g *gate) run(closing <-chan struct{}) {
 	ticker := time.NewTicker(gateInterval)
 	defer ticker.Stop()
 	shut := false
 	for {
-		pending, limit, err := g.read(ctx)
+		pending, limit, err := g.read(context.Background()) // JetStream's own timeout bounds it
 		switch {
-		case err != nil && ctx.Err() == nil:
+		case err != nil:
 			g.bus.log.Warn("cannot read the backlog of a stream", "stream", g.stream, "err", err)
 		case err == nil:
 			now := g.set(pending, limit)
@@ -78,7 +78,7 @@ func (g *gate) run(ctx context.Context) {
 		}
 		select {
 		case <-ticker.C:
-		case <-ctx.Done():
+		case <-closing:
 			return
 		}
 	}

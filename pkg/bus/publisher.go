@@ -23,7 +23,7 @@ type publisher[T any] struct {
 
 func newPublisher[T any](b *Bus, stream string, window int, encode func(context.Context, T) (*nats.Msg, error)) *publisher[T] {
 	p := &publisher[T]{bus: b, stream: stream, encode: encode, gate: newGate(b, stream), slots: make(chan struct{}, window)}
-	b.loops.Go(func() { p.gate.run(b.running) })
+	b.loops.Go(func() { p.gate.run(b.closing) })
 	return p
 }
 

@@ -68,9 +68,6 @@ func (s *source[T]) Next(ctx context.Context) (stage.Delivery[T], error) {
 // or the bus ends; then it gives back what nobody took, and keeps the leases
 // of what is still in work.
 func (s *source[T]) run(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.bus.running, cancel)()
 	s.supply(ctx)
 	close(s.ended)
 	s.guard()
@@ -120,6 +117,9 @@ func (s *source[T]) supply(ctx context.Context) {
 		case <-leases.C:
 			s.extend()
 		case <-ctx.Done():
+			s.giveBack(queue, pull)
+			return
+		case <-s.bus.closing:
 			s.giveBack(queue, pull)
 			return
 		}
@@ -200,7 +200,7 @@ func (s *source[T]) guard() {
 		case <-s.settled:
 		case <-leases.C:
 			s.extend()
-		case <-s.bus.running.Done():
+		case <-s.bus.closing:
 			return
 		}
 	}

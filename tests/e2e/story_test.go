@@ -22,6 +22,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/pkg/localcloud"
 	"github.com/logferry/logferry/pkg/localcloud/notification"
 	"github.com/logferry/logferry/pkg/localcloud/samplelog"
@@ -80,6 +82,10 @@ func newStory(t *testing.T) *story {
 	if err != nil {
 		t.Fatal(err)
 	}
+	maps.DeleteFunc(destination.Tables, func(table string, _ connection.Rule) bool {
+		_, known := all.Formats().ForTable(table)
+		return !known
+	})
 	url, err := cloud.Feed(bucket, queueName)
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 const (
 	defaultLayout = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
 	fullLayout    = defaultLayout + " vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type sublocation-id pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path"
-	shortLayout   = "start end action srcaddr dstaddr dstport protocol flow-direction bytes packets log-status tcp-flags vpc-id account-id"
+	shortLayout   = "start end action interface-id srcaddr dstaddr dstport protocol flow-direction bytes packets log-status tcp-flags vpc-id account-id"
 )
 
 // layout is a format of flow logs.
