@@ -5,7 +5,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,9 +28,21 @@ and posts them through the Logs Ingestion API.`,
   logferry validate --config logferry.yaml  check a configuration
   logferry run --config logferry.yaml       carry logs
   logferry parse flows.log.gz               see the rows that a file gives`,
-		Args: app.NoArgs,
+		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.AddCommand(runCommand(), demoCommand(), parseCommand(), formatsCommand(), validateCommand(), versionCommand())
 	return root
+}
+
+// knownCommand refuses what is no command's name.
+func knownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("there is no command %q", args[0])
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+	}
+	return app.Usage(err)
 }

@@ -69,7 +69,7 @@ func parseTo(c *cobra.Command, w io.Writer, output string, f *format.Format, fil
 		return err
 	}
 	if p.Records+p.Objects > 0 {
-		err := fmt.Errorf("rejected %d records and %d files", p.Records, p.Objects)
+		err := fmt.Errorf("rejected records: %d, files: %d", p.Records, p.Objects)
 		return &app.StatusError{Status: statusRejected, Err: err}
 	}
 	return nil

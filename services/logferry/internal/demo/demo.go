@@ -73,7 +73,8 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer d.cloud.Close()
-	if err := errors.Join(d.carry(ctx, life), d.rows.Close()); err != nil {
+	err := d.carry(ctx, life)
+	if err := errors.Join(err, d.rows.Close(), os.RemoveAll(filepath.Join(d.Dir, "bus"))); err != nil {
 		return err
 	}
 	return d.report()

@@ -1,0 +1,88 @@
+package demo
+
+import (
+	"context"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/logferry/logferry/pkg/app"
+)
+
+// Services that carry nothing are found out. (That all is well with the real
+// ones is a script of the command.)
+func TestMissingRows(t *testing.T) {
+	for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+		"AWS_EC2_METADATA_DISABLED", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		t.Setenv(variable, os.Getenv(variable)) // the demo sets them; this sets them back
+	}
+	idle := app.Service{Name: "poller", New: func(context.Context, *app.Env) (func(context.Context) error, error) {
+		return func(context.Context) error { return nil }, nil
+	}}
+	dir := t.TempDir()
+	err := Run(t.Context(), Options{Objects: 8, Dir: dir, Out: io.Discard, Services: []app.Service{idle}})
+	if err == nil || !strings.Contains(err.Error(), "AWSCloudTrail: 0 rows arrived") || !strings.Contains(err.Error(), "0 dead letters") {
+		t.Errorf("got %v; want what is missing", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "logferry.log")); err != nil {
+		t.Errorf("the log is not left: %v", err)
+	}
+}
+
+func TestReadings(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	rows := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rows"}, []string{"table", "connection"})
+	lag := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lag", Buckets: []float64{1, 2, 4}}, []string{"table", "connection"})
+	registry.MustRegister(rows, lag)
+	rows.WithLabelValues("a", "x").Add(3)
+	rows.WithLabelValues("a", "y").Add(4)
+	rows.WithLabelValues("b", "x").Add(5)
+	for _, seconds := range []float64{0.5, 1.5, 1.5, 3} {
+		lag.WithLabelValues("a", "x").Observe(seconds)
+	}
+	lag.WithLabelValues("b", "x").Observe(9)
+	r, err := read(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := func(name, label, value string, want int64) {
+		t.Helper()
+		if got := r.sum(name, label, value); got != want {
+			t.Errorf("%s %s=%s: got %d; want %d", name, label, value, got, want)
+		}
+	}
+	sum("rows", "table", "a", 7)
+	sum("rows", "connection", "x", 8)
+	sum("rows", "", "", 12)
+	sum("rows", "table", "c", 0)
+	sum("none", "", "", 0)
+	quantile := func(q float64, table string, want float64) {
+		t.Helper()
+		if got := r.quantile(q, "lag", "table", table); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("%v of %s: got %v; want %v", q, table, got, want)
+		}
+	}
+	quantile(0.25, "a", 1)
+	quantile(0.5, "a", 1.5)
+	quantile(1, "a", 4)
+	quantile(0.5, "b", 4) // beyond the last bucket
+	quantile(0.5, "c", math.NaN())
+}
+
+func TestThousands(t *testing.T) {
+	f := func(n int64, want string) {
+		t.Helper()
+		if got := thousands(n); got != want {
+			t.Errorf("%d: got %q; want %q", n, got, want)
+		}
+	}
+	f(0, "0")
+	f(999, "999")
+	f(1000, "1,000")
+	f(1234567, "1,234,567")
+}
