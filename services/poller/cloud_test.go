@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/awscred"
+	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/localcloud"
@@ -27,7 +29,7 @@ import (
 const testRole = "arn:aws:iam::123456789012:role/logferry"
 
 // startCloud starts the stand-in with a bucket, its queue and a role.
-func startCloud(t *testing.T) (cloud *localcloud.Cloud, c connection.Connection) {
+func startCloud(t testing.TB) (cloud *localcloud.Cloud, c connection.Connection) {
 	t.Helper()
 	cloud, err := localcloud.Start(t.Context(), localcloud.Options{
 		Roles: []sts.Role{{ARN: testRole, ExternalID: "ext-1"}}, RequireCredentials: true,
@@ -51,7 +53,7 @@ func startCloud(t *testing.T) (cloud *localcloud.Cloud, c connection.Connection)
 }
 
 // poll runs the connection's queue with the real SDK until the test ends.
-func poll(t *testing.T, c connection.Connection) *rig {
+func poll(t testing.TB, c connection.Connection) *rig {
 	t.Helper()
 	r := &rig{bus: newBus(true), metrics: prometheus.NewRegistry(), logs: new(lockedBuffer)}
 	env := &app.Env{Log: slog.New(slog.NewTextHandler(r.logs, nil)), Stages: stage.NewMetrics(r.metrics)}
@@ -69,12 +71,81 @@ func poll(t *testing.T, c connection.Connection) *rig {
 			t.Errorf("run: %v", err)
 		}
 	})
-	t.Cleanup(func() { cancel(); running.Wait() })
+	r.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	t.Cleanup(r.stop)
 	return r
 }
 
+// The service itself, with a bus: what is announced arrives as an object.
+func TestService(t *testing.T) {
+	cloud, c := startCloud(t)
+	log := slog.New(slog.DiscardHandler)
+	config := app.DefaultConfig()
+	config.Connections, config.Grace = []connection.Connection{c}, 5*time.Second
+	config.Bus.Store = t.TempDir()
+	b, err := bus.Open(t.Context(), config.Bus, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close(context.Background())
+	if err := b.Bootstrap(t.Context(), bus.Topology{}); err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	env := &app.Env{Config: config, Log: log, Metrics: registry, Stages: stage.NewMetrics(registry), Bus: b}
+	run, err := Service().New(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	var running conc.WaitGroup
+	running.Go(func() {
+		if err := run(ctx); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	defer running.Wait()
+	defer cancel()
+	if err := cloud.S3.Put("logs", "a b.gz", []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	source, err := b.Objects(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := source.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := d.Value()
+	if err != nil || o.GetKey() != "a b.gz" || o.GetConnection() != "acme" || o.GetNotified() == nil {
+		t.Errorf("got object %v, error %v", o, err)
+	}
+	if err := d.Ack(ctx); err != nil {
+		t.Error(err)
+	}
+	drained(t, cloud, &rig{logs: new(lockedBuffer)})
+}
+
+// BenchmarkPoller carries 1,000 messages a turn through the real SDK and the
+// stand-in.
+func BenchmarkPoller(b *testing.B) {
+	cloud, c := startCloud(b)
+	r := poll(b, c)
+	drained(b, cloud, r)
+	const batch = 1000
+	for b.Loop() {
+		for i := range batch {
+			o := notification.Object{Bucket: "logs", Key: fmt.Sprintf("AWSLogs/%d.gz", i), ETag: "e", Size: 1}
+			send(b, cloud, notification.S3(o))
+		}
+		drained(b, cloud, r)
+	}
+	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "messages/s")
+}
+
 // drained waits until the queue holds nothing.
-func drained(t *testing.T, cloud *localcloud.Cloud, r *rig) {
+func drained(t testing.TB, cloud *localcloud.Cloud, r *rig) {
 	t.Helper()
 	until(t, r, "the queue is empty", func() bool {
 		depth, err := cloud.SQS.Depth("feed")
@@ -85,7 +156,7 @@ func drained(t *testing.T, cloud *localcloud.Cloud, r *rig) {
 	})
 }
 
-func until(t *testing.T, r *rig, what string, ok func() bool) {
+func until(t testing.TB, r *rig, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
@@ -100,7 +171,7 @@ func until(t *testing.T, r *rig, what string, ok func() bool) {
 func TestEveryShapeThroughTheCloud(t *testing.T) {
 	cloud, c := startCloud(t)
 	cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}, inject.Fault{Times: 12, Code: "RequestThrottled"})
-	cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}, inject.Fault{Rate: 0.3, Duplicate: true})
+	cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}, inject.Fault{Times: 3, Duplicate: true})
 	cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "DeleteMessageBatch/entry"},
 		inject.Fault{Rate: 0.2, Status: 500, Code: "InternalError"})
 
@@ -118,6 +189,7 @@ func TestEveryShapeThroughTheCloud(t *testing.T) {
 
 	r := poll(t, c)
 	drained(t, cloud, r)
+	r.stop()
 
 	ids := map[string]string{}
 	for _, o := range r.bus.objects {
@@ -179,7 +251,7 @@ func announceEveryWay(cloud *localcloud.Cloud, key string) error {
 	return nil
 }
 
-func send(t *testing.T, cloud *localcloud.Cloud, bodies ...string) {
+func send(t testing.TB, cloud *localcloud.Cloud, bodies ...string) {
 	t.Helper()
 	for _, body := range bodies {
 		if err := cloud.SQS.Send("feed", body); err != nil {
@@ -201,6 +273,7 @@ func TestVersionedBucket(t *testing.T) {
 	send(t, cloud, notification.S3(o), notification.CloudTrail("logs", "a.gz"), notification.CloudTrail("logs", "missing.gz"))
 	r := poll(t, c)
 	drained(t, cloud, r)
+	r.stop()
 	if got := r.bus.keys(); !slices.Equal(got, []string{"logs/a.gz", "logs/a.gz", "logs/missing.gz"}) {
 		t.Fatalf("got objects %v", got)
 	}

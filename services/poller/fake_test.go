@@ -170,23 +170,23 @@ func announceMany(n int) (messages []types.Message) {
 
 func code(c string) error { return &smithy.GenericAPIError{Code: c} }
 
-// bus takes what the poller makes. While shut it stores nothing.
-type bus struct {
+// outlets take what the poller makes. While shut they store nothing.
+type outlets struct {
 	mu      sync.Mutex
 	objects []*logferryv1.Object
 	letters []stage.DeadLetter
 	open    chan struct{}
 }
 
-func newBus(open bool) *bus {
-	b := &bus{open: make(chan struct{})}
+func newBus(open bool) *outlets {
+	b := &outlets{open: make(chan struct{})}
 	if open {
 		close(b.open)
 	}
 	return b
 }
 
-func (b *bus) Publish(_ context.Context, o *logferryv1.Object) (func(context.Context) error, error) {
+func (b *outlets) Publish(_ context.Context, o *logferryv1.Object) (func(context.Context) error, error) {
 	return func(ctx context.Context) error {
 		select {
 		case <-b.open:
@@ -200,14 +200,14 @@ func (b *bus) Publish(_ context.Context, o *logferryv1.Object) (func(context.Con
 	}, nil
 }
 
-func (b *bus) Bury(_ context.Context, l stage.DeadLetter) error {
+func (b *outlets) Bury(_ context.Context, l stage.DeadLetter) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.letters = append(b.letters, l)
 	return nil
 }
 
-func (b *bus) keys() (keys []string) {
+func (b *outlets) keys() (keys []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, o := range b.objects {
@@ -219,15 +219,14 @@ func (b *bus) keys() (keys []string) {
 
 // rig is one queue at work.
 type rig struct {
-	bus     *bus
+	bus     *outlets
 	metrics *prometheus.Registry
 	logs    *lockedBuffer
 	stop    func() // ends the queue and returns once everything is settled
-	cancel  context.CancelFunc
 }
 
 // start runs a queue of the client until the rig is stopped.
-func start(t *testing.T, client api, config app.Poller, c connection.Connection, out *bus, head headFunc) *rig {
+func start(t *testing.T, client api, config app.Poller, c connection.Connection, out *outlets, head headFunc) *rig {
 	t.Helper()
 	r := &rig{bus: out, metrics: prometheus.NewRegistry(), logs: new(lockedBuffer)}
 	log := slog.New(slog.NewTextHandler(r.logs, nil))
@@ -242,7 +241,6 @@ func start(t *testing.T, client api, config app.Poller, c connection.Connection,
 			t.Errorf("run: %v", err)
 		}
 	})
-	r.cancel = cancel
 	r.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	t.Cleanup(r.stop)
 	return r

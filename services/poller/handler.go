@@ -92,7 +92,8 @@ func (q *queue) refuse(ctx context.Context, m *Message, foreign []notification.O
 	})
 }
 
-// bury stores a dead letter with the whole message.
+// bury stores a dead letter with the whole message, before the message is
+// settled (invariant 3).
 func bury(ctx context.Context, out *stage.Emitter[*logferryv1.Object], m *Message, l stage.DeadLetter) error {
 	l.Part, l.Offset = -1, -1
 	l.ContentType, l.Body = "application/json", m.Body

@@ -20,6 +20,7 @@ const (
 )
 
 // receive makes long polls while there is room for messages, until ctx ends.
+// What the queue's slots do not hold stays in SQS (invariant 6).
 func (q *queue) receive(ctx context.Context) {
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

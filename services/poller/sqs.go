@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,13 +65,13 @@ func changeVisibility(client api, url string) batchCall {
 		defer cancel()
 		out, err := client.ChangeMessageVisibilityBatch(ctx, in)
 		if err != nil {
-			return outcomes(len(entries), nil, nil, fmt.Errorf("change visibility in %s: %w", url, err))
+			return slices.Repeat([]error{fmt.Errorf("change visibility in %s: %w", url, err)}, len(entries))
 		}
 		ok := make([]*string, len(out.Successful))
 		for i, s := range out.Successful {
 			ok[i] = s.Id
 		}
-		return outcomes(len(entries), ok, out.Failed, nil)
+		return outcomes(len(entries), ok, out.Failed)
 	}
 }
 
@@ -87,37 +88,30 @@ func deleteMessages(client api, url string) batchCall {
 		defer cancel()
 		out, err := client.DeleteMessageBatch(ctx, in)
 		if err != nil {
-			return outcomes(len(entries), nil, nil, fmt.Errorf("delete from %s: %w", url, err))
+			return slices.Repeat([]error{fmt.Errorf("delete from %s: %w", url, err)}, len(entries))
 		}
 		ok := make([]*string, len(out.Successful))
 		for i, s := range out.Successful {
 			ok[i] = s.Id
 		}
-		return outcomes(len(entries), ok, out.Failed, nil)
+		return outcomes(len(entries), ok, out.Failed)
 	}
 }
 
 // outcomes sorts the answer of a batched call by entry. An entry that is in
 // neither list has failed too.
-func outcomes(n int, ok []*string, failed []types.BatchResultErrorEntry, err error) []error {
-	errs := make([]error, n)
-	if err == nil {
-		err = errors.New("SQS did not say what became of the entry")
-	}
-	for i := range errs {
-		errs[i] = err
-	}
-	at := func(id *string) *error {
+func outcomes(n int, ok []*string, failed []types.BatchResultErrorEntry) []error {
+	errs := slices.Repeat([]error{errors.New("SQS did not say what became of the entry")}, n)
+	note := func(id *string, outcome error) {
 		if i, err := strconv.Atoi(aws.ToString(id)); err == nil && i >= 0 && i < n {
-			return &errs[i]
+			errs[i] = outcome
 		}
-		return new(error)
 	}
 	for _, id := range ok {
-		*at(id) = nil
+		note(id, nil)
 	}
 	for _, f := range failed {
-		*at(f.Id) = entryError(aws.ToString(f.Code), aws.ToString(f.Message))
+		note(f.Id, entryError(aws.ToString(f.Code), aws.ToString(f.Message)))
 	}
 	return errs
 }
