@@ -21,7 +21,7 @@ func (c Config) validate(report connection.Report) {
 	between(report, "poller.receivers", c.Poller.Receivers, 1, 100)
 	between(report, "poller.in_flight", c.Poller.InFlight, 1, 100_000)
 	between(report, "poller.wait", c.Poller.Wait, 0, 20*time.Second)
-	between(report, "poller.visibility", c.Poller.Visibility, 0, 12*time.Hour)
+	between(report, "poller.visibility", c.Poller.Visibility, time.Second, 12*time.Hour)
 	between(report, "fetcher.in_flight", c.Fetcher.InFlight, 1, 4096)
 	between(report, "fetcher.max_object_bytes", size(c.Fetcher.MaxObjectBytes), 1<<20, 5<<40)
 	between(report, "fetcher.max_ratio", c.Fetcher.MaxRatio, 1, 1_000_000)

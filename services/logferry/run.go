@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/sink/azure/awsidentity"
 	"github.com/logferry/logferry/services/fetcher"
 	"github.com/logferry/logferry/services/parser"
 	"github.com/logferry/logferry/services/poller"
@@ -16,7 +17,7 @@ import (
 
 // services returns all services, in the order in which data flows.
 func services() []app.Service {
-	return []app.Service{poller.Service(), fetcher.Service(), parser.Service(), writer.Service()}
+	return []app.Service{poller.Service(), fetcher.Service(), parser.Service(), writer.Service(writer.WithAssertion(awsidentity.Token))}
 }
 
 func runCommand() *cobra.Command {
