@@ -77,7 +77,7 @@ func TestTasksFail(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var ended order
 			tasks := []task{untilStopped("poller", time.Second, &ended), {"fetcher", run}, untilStopped("writer", 0, &ended)}
-			err := runTasks(t.Context(), tasks, time.Second)
+			err := runTasks(t.Context(), tasks, 5*time.Second)
 			if err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("got %v; want %s", err, want)
 			}
