@@ -59,7 +59,7 @@ type Parser struct {
 type Writer struct {
 	// InFlight is how many parts are held per destination and table.
 	InFlight int `yaml:"in_flight"`
-	// Calls is how many calls are in flight per rule.
+	// Calls is how many calls are in flight per destination and table.
 	Calls int `yaml:"calls"`
 	// Linger is how long a part waits for company before its call is made.
 	Linger time.Duration `yaml:"linger"`

@@ -109,7 +109,7 @@ func (b *Bus) ensureStream(ctx context.Context, config jetstream.StreamConfig) e
 		if !notReady(err) {
 			return fmt.Errorf("create stream %s: %w", config.Name, err)
 		}
-		if werr := wait(ctx, fault.Wait(err, attempt)); werr != nil {
+		if werr := fault.Sleep(ctx, fault.Wait(err, attempt)); werr != nil {
 			return fmt.Errorf("create stream %s: %w", config.Name, err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -135,7 +136,7 @@ func (b *Bus) await(ctx context.Context) error {
 			b.log.Warn("the bus does not answer yet; waiting", "url", redact(b.config.URL), "err", err)
 			warned = true
 		}
-		if werr := wait(ctx, time.Second); werr != nil {
+		if werr := fault.Sleep(ctx, time.Second); werr != nil {
 			return fmt.Errorf("bus at %q does not answer: %w", redact(b.config.URL), err)
 		}
 	}
@@ -214,16 +215,4 @@ func (b *Bus) Backlog(ctx context.Context) (Backlog, error) {
 		}
 	}
 	return total, nil
-}
-
-// wait sleeps for d or until ctx ends, whose error it then returns.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

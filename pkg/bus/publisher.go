@@ -75,7 +75,7 @@ func (b *Bus) store(ctx context.Context, stream string, msg *nats.Msg) error {
 		pause := fault.Wait(err, attempt)
 		b.metrics.publishFailures.WithLabelValues(stream).Inc()
 		b.log.Warn("cannot store a message on the bus; trying again", "stream", stream, "err", err, "wait", pause)
-		if werr := wait(ctx, pause); werr != nil {
+		if werr := fault.Sleep(ctx, pause); werr != nil {
 			return fmt.Errorf("store on %s: %w", msg.Subject, errors.Join(werr, err))
 		}
 	}

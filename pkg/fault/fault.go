@@ -12,6 +12,7 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -107,4 +108,16 @@ func Wait(err error, attempt int) time.Duration {
 		wait = min(minWait<<shift, maxWait)
 	}
 	return wait/2 + rand.N(wait/2+1)
+}
+
+// Sleep waits for d or until ctx ends, whose error it then returns.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var boom = errors.New("boom")
+var errBoom = errors.New("boom")
 
 func TestClassification(t *testing.T) {
 	f := func(err error, permanent bool, reason Reason) {
@@ -20,16 +20,16 @@ func TestClassification(t *testing.T) {
 		}
 	}
 	f(nil, false, Internal)
-	f(boom, false, Internal)
-	f(After(time.Hour, boom), false, Internal)
-	f(Permanent(Truncated, boom), true, Truncated)
+	f(errBoom, false, Internal)
+	f(After(time.Hour, errBoom), false, Internal)
+	f(Permanent(Truncated, errBoom), true, Truncated)
 	// wrapping and joining change nothing
-	f(fmt.Errorf("get: %w", Permanent(Truncated, boom)), true, Truncated)
-	f(errors.Join(boom, Permanent(Corrupt, boom)), true, Corrupt)
+	f(fmt.Errorf("get: %w", Permanent(Truncated, errBoom)), true, Truncated)
+	f(errors.Join(errBoom, Permanent(Corrupt, errBoom)), true, Corrupt)
 	// no error stays no error
 	f(Permanent(Truncated, nil), false, Internal)
 	f(After(time.Hour, nil), false, Internal)
-	if !errors.Is(Permanent(Truncated, boom), boom) || !errors.Is(After(time.Hour, boom), boom) {
+	if !errors.Is(Permanent(Truncated, errBoom), errBoom) || !errors.Is(After(time.Hour, errBoom), errBoom) {
 		t.Error("the cause is lost")
 	}
 }
@@ -44,34 +44,34 @@ func TestWait(t *testing.T) {
 		}
 	}
 	// what the error asks for
-	f(After(time.Hour, boom), 1, time.Hour, time.Hour)
-	f(fmt.Errorf("get: %w", After(time.Hour, boom)), 9, time.Hour, time.Hour)
+	f(After(time.Hour, errBoom), 1, time.Hour, time.Hour)
+	f(fmt.Errorf("get: %w", After(time.Hour, errBoom)), 9, time.Hour, time.Hour)
 	// doubling, with jitter of half, up to a minute
-	f(boom, 1, 250*time.Millisecond, 500*time.Millisecond)
-	f(boom, 2, 500*time.Millisecond, time.Second)
-	f(boom, 7, 16*time.Second, 32*time.Second)
-	f(boom, 8, 30*time.Second, time.Minute)
-	f(boom, 1_000_000, 30*time.Second, time.Minute)
-	f(boom, 0, 250*time.Millisecond, 500*time.Millisecond)
+	f(errBoom, 1, 250*time.Millisecond, 500*time.Millisecond)
+	f(errBoom, 2, 500*time.Millisecond, time.Second)
+	f(errBoom, 7, 16*time.Second, 32*time.Second)
+	f(errBoom, 8, 30*time.Second, time.Minute)
+	f(errBoom, 1_000_000, 30*time.Second, time.Minute)
+	f(errBoom, 0, 250*time.Millisecond, 500*time.Millisecond)
 }
 
 func TestLimited(t *testing.T) {
 	f := func(err error, attempts int, permanent bool, reason Reason) {
 		t.Helper()
 		err = Final(fmt.Errorf("get: %w", err), attempts)
-		if IsPermanent(err) != permanent || ReasonOf(err) != reason || !errors.Is(err, boom) {
+		if IsPermanent(err) != permanent || ReasonOf(err) != reason || !errors.Is(err, errBoom) {
 			t.Errorf("after %d attempts: permanent %v, reason %s", attempts, IsPermanent(err), ReasonOf(err))
 		}
 	}
-	limited := Limited(3, time.Minute, ObjectDenied, boom)
+	limited := Limited(3, time.Minute, ObjectDenied, errBoom)
 	f(limited, 1, false, Internal)
 	f(limited, 2, false, Internal)
 	f(limited, 3, true, ObjectDenied)
 	f(limited, 4, true, ObjectDenied)
 	// the others have no limit
-	f(After(time.Minute, boom), 1000, false, Internal)
-	f(boom, 1000, false, Internal)
-	f(Permanent(Corrupt, boom), 1, true, Corrupt)
+	f(After(time.Minute, errBoom), 1000, false, Internal)
+	f(errBoom, 1000, false, Internal)
+	f(Permanent(Corrupt, errBoom), 1, true, Corrupt)
 	if w := Wait(limited, 2); w != time.Minute {
 		t.Errorf("wait = %v; want a minute", w)
 	}

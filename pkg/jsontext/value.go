@@ -85,7 +85,7 @@ func AppendCompact(dst, value []byte) []byte {
 // Int reads a valid number as an integer, cutting off its fraction. It is not
 // ok if the value is no number or does not fit.
 func Int(value []byte) (n int64, ok bool) {
-	if bytes.IndexAny(value, ".eE") < 0 {
+	if !bytes.ContainsAny(value, ".eE") {
 		if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
 			return n, true
 		}

@@ -42,7 +42,7 @@ func readRecords(list json.RawMessage) (Notification, error) {
 	n := Notification{Shape: "s3"}
 	var records []json.RawMessage
 	if err := json.Unmarshal(list, &records); err != nil {
-		return n, errors.New("Records is no list")
+		return n, errors.New("the member Records is no list")
 	}
 	for i, raw := range records {
 		if err := n.addRecord(raw); err != nil {

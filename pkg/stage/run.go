@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -59,7 +58,7 @@ func (s *Stage[In, Out]) Run(ctx context.Context) error {
 		failures++
 		wait := fault.Wait(err, failures)
 		s.Log.Warn("cannot take work; trying again", "err", err, "wait", wait)
-		if sleep(ctx, wait) != nil {
+		if fault.Sleep(ctx, wait) != nil {
 			return nil
 		}
 	}
@@ -148,16 +147,4 @@ func (s *Stage[In, Out]) retry(ctx context.Context, d Delivery[In], cause error)
 	s.Log.Warn("delivery will be tried again", "err", cause, "wait", wait, "attempt", d.Attempt(),
 		"connection", l.Connection, "bucket", l.Bucket, "key", l.Key)
 	return d.Retry(ctx, wait)
-}
-
-// sleep waits for d, or returns the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait: %w", ctx.Err())
-	}
 }

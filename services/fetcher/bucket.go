@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
@@ -83,7 +84,13 @@ func (b *buckets) try(ctx context.Context, c connection.Connection, region strin
 		timer: time.AfterFunc(b.quiet, func() { cancel(errQuiet) }),
 		limit: b.quiet, cancel: cancel, cause: func() error { return context.Cause(ctx) },
 	}
-	out, err := client.GetObject(ctx, in, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
+	out, err := client.GetObject(ctx, in, func(o *s3.Options) {
+		o.DisableLogOutputChecksumValidationSkipped = true
+		if in.Range != nil {
+			// Some stores send the whole object's checksum with a part of it.
+			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		}
+	})
 	w.timer.Stop()
 	if err != nil {
 		cancel(nil)

@@ -161,7 +161,7 @@ func until(t testing.TB, r *rig, what string, ok func() bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	for !ok() {
-		if sleep(ctx, 10*time.Millisecond) != nil {
+		if fault.Sleep(ctx, 10*time.Millisecond) != nil {
 			t.Fatalf("after a minute it is not so that %s; logs:\n%s", what, r.logs)
 		}
 	}

@@ -3,7 +3,6 @@ package poller
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/logferry/logferry/pkg/fault"
 )
@@ -32,7 +31,7 @@ func (d *deleter) delete(ctx context.Context, m *Message) error {
 		}
 		d.metrics.deletesFailed.Inc()
 		d.faults.report("delete", err)
-		if err := sleep(ctx, fault.Wait(err, try)); err != nil {
+		if err := fault.Sleep(ctx, fault.Wait(err, try)); err != nil {
 			return err
 		}
 	}
@@ -48,16 +47,4 @@ func (d *deleter) try(ctx context.Context, m *Message) (outdated bool, err error
 	receipt := d.keeper.held(m).receipt
 	err = d.batch.do(ctx, entry{receipt: receipt})
 	return d.keeper.held(m).receipt != receipt, err
-}
-
-// sleep waits for d, or returns the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -82,7 +83,7 @@ func (f *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInpu
 		}
 	}
 	if takes > 0 {
-		if err := sleep(ctx, takes); err != nil {
+		if err := fault.Sleep(ctx, takes); err != nil {
 			return nil, err
 		}
 		return &sqs.ReceiveMessageOutput{Messages: f.take(int(in.MaxNumberOfMessages))}, nil
@@ -92,14 +93,14 @@ func (f *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInpu
 		if len(got) > 0 || !time.Now().Before(end) {
 			return &sqs.ReceiveMessageOutput{Messages: got}, nil
 		}
-		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+		if err := fault.Sleep(ctx, 100*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
 }
 
 func (f *fakeSQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
-	if err := sleep(ctx, f.changeTakes); err != nil {
+	if err := fault.Sleep(ctx, f.changeTakes); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()

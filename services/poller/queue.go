@@ -100,7 +100,7 @@ func (q *queue) giveBack(ctx context.Context, m *Message, wait time.Duration) er
 	if h.lost {
 		return nil
 	}
-	left := h.since.Add(maxHold).Sub(time.Now())
+	left := time.Until(h.since.Add(maxHold))
 	return q.returns.do(ctx, entry{receipt: h.receipt, visibility: min(wait, left)})
 }
 

@@ -38,7 +38,7 @@ func (q *queue) receive(ctx context.Context) {
 			failures++
 			q.metrics.receives.WithLabelValues(kindOf(err)).Inc()
 			q.faults.report("receive", err)
-			if sleep(ctx, fault.Wait(err, failures)) != nil {
+			if fault.Sleep(ctx, fault.Wait(err, failures)) != nil {
 				return
 			}
 			continue

@@ -96,6 +96,7 @@ func newStory(t *testing.T) *story {
 		t: t, aws: local{cloud}, cloud: cloud, env: cloud.Env(), config: app.DefaultConfig(),
 		logs: samplelog.New(1, time.Now()), rows: map[string]int64{}, dead: map[string]int{},
 	}
+	s.config.Admin.Profiles = true
 	s.config.Bus.Store = filepath.Join(dir, "bus")
 	s.config.Destinations = append(s.config.Destinations, destination)
 	s.config.Connections = append(s.config.Connections, from)

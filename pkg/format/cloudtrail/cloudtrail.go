@@ -42,13 +42,14 @@ func owns(key string) bool {
 	return false
 }
 
-// sniff knows an event by the version of its record (S3 notifications have
-// an eventVersion too: 2.1) or its source, also in an envelope, and a digest.
+// sniff knows an event by the version of its record (other services' events
+// have an eventVersion too, 2.1 for S3 and 1.0 for Kinesis) or its source, also
+// in an envelope, and a digest.
 func sniff(head []byte) bool {
 	return format.SniffJSON(head, func(name string, text []byte) bool {
 		switch name {
 		case "eventVersion":
-			return bytes.HasPrefix(text, []byte("1."))
+			return bytes.HasPrefix(text, []byte("1.")) && len(text) > len("1.0")
 		case "eventSource":
 			return bytes.HasSuffix(text, []byte(".amazonaws.com"))
 		case "detail-type":

@@ -111,7 +111,7 @@ func (s *stream) recover(ctx context.Context, v verdict, t *tries) bool {
 		s.rule.pause(ctx, wait)
 		return ctx.Err() == nil
 	}
-	return sleep(ctx, wait) == nil
+	return fault.Sleep(ctx, wait) == nil
 }
 
 // waitFor returns how long to wait before the next call after the same
@@ -155,16 +155,4 @@ func requestID() string {
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// sleep waits, or returns the error of ctx when that ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

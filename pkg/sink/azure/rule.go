@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/logferry/logferry/pkg/fault"
 )
 
 // Pauses holds back the calls to rules that the service throttles. It may be
@@ -66,7 +68,7 @@ func (r *rule) wait(ctx context.Context, m *streamMetrics) error {
 			break
 		}
 		waited = true
-		if err := sleep(ctx, left); err != nil {
+		if err := fault.Sleep(ctx, left); err != nil {
 			return err
 		}
 	}

@@ -126,7 +126,7 @@ func (s *Sink) Write(ctx context.Context, b *batch.Batch) ([]sink.Rejected, erro
 		}
 		wait := fault.Wait(err, attempt)
 		s.log.Warn("rows cannot be written; trying again", "table", b.Meta.Table, "err", err, "wait", wait)
-		if err := sleep(ctx, wait); err != nil {
+		if err := fault.Sleep(ctx, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -196,16 +196,4 @@ func syncDirectory(directory string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// sleep waits, or returns the error of ctx when that ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

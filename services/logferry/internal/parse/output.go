@@ -42,7 +42,7 @@ func NewOutput(form string, w io.Writer) (Output, error) {
 		return &text{w: bufio.NewWriterSize(w, 64<<10)}, nil
 	case Parquet:
 		if app.IsTerminal(w) {
-			return nil, errors.New("Parquet is not for a terminal; name a file with -o")
+			return nil, errors.New("output parquet is not for a terminal; name a file with -o")
 		}
 		return &columns{w: w}, nil
 	}
