@@ -48,9 +48,9 @@ lint: $(tools)/.built ## gofmt, go vet, staticcheck and buf's rules for protobuf
 	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet $(packages)
-	go vet -tags 'conformance moto wire' ./tests/...
+	go vet -tags 'conformance large moto wire' ./tests/...
 	cd proto && $(tools)/buf lint
-	$(tools)/staticcheck -tags 'conformance,moto,wire' $(packages)
+	$(tools)/staticcheck -tags 'conformance,large,moto,wire' $(packages)
 
 .PHONY: generate
 generate: $(tools)/.built ## rewrite what is generated: protobuf code, tables in documents
@@ -90,6 +90,10 @@ conformance: ## real samples against expectations; needs LOGFERRY_SAMPLES, the f
 .PHONY: moto
 moto: ## the pipeline against moto, an AWS stand-in of others; needs moto_server (pip install 'moto[server]')
 	go test -tags moto -count 1 -run Moto ./tests/e2e/...
+
+.PHONY: large
+large: ## an object of 2 GB in little memory
+	go test -tags large -count 1 -run Large ./tests/e2e/...
 
 .PHONY: wire
 wire: ## the wire contract read from JavaScript; needs node and npm

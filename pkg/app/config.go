@@ -22,7 +22,8 @@ type Config struct {
 	// stop; what is not finished then is given back.
 	Grace time.Duration `yaml:"grace"`
 	// Memory is the soft limit of the process's memory in bytes (see
-	// debug.SetMemoryLimit); 0: none, or what GOMEMLIMIT says.
+	// debug.SetMemoryLimit): a process that needs more takes more, and spends
+	// time on collecting garbage. 0: none. GOMEMLIMIT in the environment wins.
 	Memory int64 `yaml:"memory"`
 }
 
@@ -82,5 +83,6 @@ func DefaultConfig() Config {
 		Writer:  Writer{InFlight: 16, Calls: 4, Linger: time.Second},
 		Admin:   Admin{Address: "127.0.0.1:9464"},
 		Grace:   25 * time.Second,
+		Memory:  200 << 20,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"os"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -30,7 +31,7 @@ const closeTimeout = 10 * time.Second
 //
 //	bus ◀── services, side by side ──▶ metrics ◀── admin endpoint
 func Run(ctx context.Context, cfg Config, log *slog.Logger, options Options, services ...Service) (err error) {
-	if cfg.Memory > 0 {
+	if cfg.Memory > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(cfg.Memory)
 	}
 	stopTracing, err := startTracing(ctx, log)

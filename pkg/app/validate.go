@@ -72,6 +72,9 @@ func validateBus(c bus.Config, report connection.Report) {
 	if !slices.Contains([]int{1, 3, 5}, c.Replicas) {
 		report("bus.replicas", "must be 1, 3 or 5")
 	}
+	if c.Compression != "snappy" && c.Compression != "none" {
+		report("bus.compression", "must be snappy or none")
+	}
 	if c.URL != "" {
 		u, err := url.Parse(c.URL)
 		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {

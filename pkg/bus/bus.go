@@ -185,12 +185,12 @@ func (b *Bus) PublishObjects() stage.Publisher[*logferryv1.Object] {
 
 // PublishRaw is where the fetcher's batches go.
 func (b *Bus) PublishRaw() stage.Publisher[*batch.Batch] {
-	return newPublisher(b, streamRaw, batchWindow, rawMsg)
+	return newPublisher(b, streamRaw, batchWindow, b.rawMsg)
 }
 
 // PublishRows is where the parser's batches go.
 func (b *Bus) PublishRows() stage.Publisher[*batch.Batch] {
-	return newPublisher(b, streamRows, batchWindow, rowsMsg)
+	return newPublisher(b, streamRows, batchWindow, b.rowsMsg)
 }
 
 // Graveyard keeps the dead letters of all stages.

@@ -19,6 +19,8 @@ type Config struct {
 	Replicas int `yaml:"replicas"`
 	// Replay is how long raw and rows stay for replay.
 	Replay time.Duration `yaml:"replay"`
+	// Compression of the raw and rows bodies: snappy or none.
+	Compression string `yaml:"compression"`
 	// MaxBytes bounds the raw and the rows stream, each.
 	MaxBytes int64 `yaml:"max_bytes"`
 }
@@ -26,5 +28,7 @@ type Config struct {
 // DefaultConfig returns an embedded bus that keeps a day, at most 4 GiB a
 // stream.
 func DefaultConfig() Config {
-	return Config{Store: "data/bus", Listen: "127.0.0.1:0", Replicas: 1, Replay: 24 * time.Hour, MaxBytes: 4 << 30}
+	return Config{Store: "data/bus", Listen: "127.0.0.1:0", Replicas: 1, Replay: 24 * time.Hour, Compression: "snappy", MaxBytes: 4 << 30}
 }
+
+func (c Config) compresses() bool { return c.Compression == "snappy" }

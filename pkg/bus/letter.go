@@ -29,6 +29,9 @@ func batchLetter(msg jetstream.Msg) stage.DeadLetter {
 	if err == nil {
 		l.Part = m.Part
 	}
+	if plain, err := plainBody(msg); err == nil {
+		l.Body, l.BodySize = plain, int64(len(plain))
+	}
 	return l
 }
 

@@ -39,7 +39,12 @@ const (
 	headerNotified    = "Logferry-Notified"
 	headerRows        = "Logferry-Rows"
 	headerContentType = "Content-Type"
+
+	headerContentEncoding = "Content-Encoding"
 )
+
+// encodingSnappy is the Snappy block format.
+const encodingSnappy = "snappy"
 
 // wireVersion is the version of the wire contract that messages carry.
 const wireVersion = "1"

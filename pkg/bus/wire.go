@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -23,6 +24,9 @@ import (
 
 // notifiedLayout is the form of the Logferry-Notified header.
 const notifiedLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// maxPlainBody bounds a body once its compression is undone.
+const maxPlainBody = 64 << 20
 
 // A dead letter fits the server's default message size of 1 MiB: that bounds
 // what it holds of the original bytes and of the error's text.
@@ -71,21 +75,29 @@ func decodeObject(msg message) (*logferryv1.Object, error) {
 }
 
 // rawMsg and rowsMsg are the messages of batches. They take b over.
-func rawMsg(ctx context.Context, b *batch.Batch) (*nats.Msg, error) {
-	return batchMsg(ctx, subject(subjectRaw, b.Meta.Connection, b.Meta.Format), b)
+func (b *Bus) rawMsg(ctx context.Context, batch *batch.Batch) (*nats.Msg, error) {
+	m := batch.Meta
+	return batchMsg(ctx, subject(subjectRaw, m.Connection, m.Format), batch, b.config.compresses())
 }
 
-func rowsMsg(ctx context.Context, b *batch.Batch) (*nats.Msg, error) {
-	return batchMsg(ctx, subject(subjectRows, b.Meta.Destination, b.Meta.Table, b.Meta.Connection), b)
+func (b *Bus) rowsMsg(ctx context.Context, batch *batch.Batch) (*nats.Msg, error) {
+	m := batch.Meta
+	return batchMsg(ctx, subject(subjectRows, m.Destination, m.Table, m.Connection), batch, b.config.compresses())
 }
 
-func batchMsg(ctx context.Context, subject string, b *batch.Batch) (*nats.Msg, error) {
+func batchMsg(ctx context.Context, subject string, b *batch.Batch, compress bool) (*nats.Msg, error) {
 	defer b.Release()
 	body, err := batch.Encode(b.Record)
 	if err != nil {
 		return nil, err
 	}
+	if compress {
+		body = s2.EncodeSnappy(nil, body)
+	}
 	msg := newMsg(ctx, subject, b.Meta.ID(), contentArrow, body)
+	if compress {
+		msg.Header.Set(headerContentEncoding, encodingSnappy)
+	}
 	writeMeta(msg.Header, b.Meta)
 	msg.Header.Set(headerRows, strconv.FormatInt(b.Record.NumRows(), 10))
 	return msg, nil
@@ -161,11 +173,30 @@ func decodeBatch(msg message) (*batch.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	record, err := batch.Decode(msg.Data(), memory.DefaultAllocator)
+	body, err := plainBody(msg)
+	if err != nil {
+		return nil, err
+	}
+	record, err := batch.Decode(body, memory.DefaultAllocator)
 	if err != nil {
 		return nil, err
 	}
 	return &batch.Batch{Meta: meta, Record: record}, nil
+}
+
+// plainBody returns the body without its compression.
+func plainBody(msg message) ([]byte, error) {
+	switch encoding := msg.Headers().Get(headerContentEncoding); encoding {
+	case "":
+		return msg.Data(), nil
+	case encodingSnappy:
+		if n, err := s2.DecodedLen(msg.Data()); err != nil || n > maxPlainBody {
+			return nil, fmt.Errorf("body of %d bytes, more than %d, or unreadable: %w", n, maxPlainBody, err)
+		}
+		return s2.Decode(nil, msg.Data())
+	default:
+		return nil, fmt.Errorf("content encoding is %q; this service reads none and %q", encoding, encodingSnappy)
+	}
 }
 
 // message is what is read of a message on the bus.

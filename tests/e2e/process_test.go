@@ -113,16 +113,6 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// peakRSS returns the largest resident memory a finished process had, in
-// bytes.
-func (p *process) peakRSS() int64 {
-	usage, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		p.t.Fatal("no resource usage on this system")
-	}
-	return usage.Maxrss * 1024
-}
-
 // freeAddress returns a loopback address that nothing listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()

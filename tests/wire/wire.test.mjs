@@ -6,6 +6,7 @@ import { connect } from "@nats-io/transport-node";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { tableFromIPC } from "apache-arrow";
 import protobuf from "protobufjs";
+import SnappyJS from "snappyjs";
 
 const KEY = "AWSLogs/123456789012/vpcflowlogs/eu-west-1/a b+ü%2F.log.gz";
 const LAYOUT = "version account-id srcaddr start";
@@ -35,6 +36,14 @@ async function read(stream, filter, count) {
   }
   assert.equal(messages.length, count, `messages on ${filter}`);
   return messages;
+}
+
+// arrow reads the body of a batch: an Arrow IPC stream, compressed if the
+// header says so.
+function arrow(m) {
+  const encoding = m.headers.get("Content-Encoding");
+  assert.ok(encoding === "snappy" || encoding === "", `content encoding ${encoding}`);
+  return tableFromIPC(encoding === "snappy" ? SnappyJS.uncompress(m.data) : m.data);
 }
 
 // headers compares all headers of a message, but those of traces and of the
@@ -110,13 +119,14 @@ test("raw: records as they were, with their offsets", async () => {
     "Logferry-Notified": NOTIFIED,
     "Logferry-Rows": "2",
     "Content-Type": ARROW,
+    "Content-Encoding": "snappy",
   });
   assert.equal(decodeURIComponent(m.headers.get("Logferry-Key")), KEY);
   assert.equal(decodeURIComponent(m.headers.get("Logferry-Version")), "v/1");
   assert.equal(decodeURIComponent(m.headers.get("Logferry-Layout")), LAYOUT);
   assert.match(m.headers.get("Logferry-Key"), /^[\x21-\x7e]+$/);
 
-  const table = tableFromIPC(m.data);
+  const table = arrow(m);
   assert.deepEqual(table.schema.fields.map((f) => [f.name, f.type.toString()]), [["record", "Binary"], ["offset", "Int64"]]);
   assert.equal(table.batches.length, 1);
   assert.deepEqual(column(table, "record").map((r) => Buffer.from(r).toString()), ["5 123456789012 10.0.0.1 1764000000", "5 123456789012 - 1764000060"]);
@@ -126,7 +136,7 @@ test("raw: records as they were, with their offsets", async () => {
 test("rows: numbers and times", async () => {
   const [m] = await read("ROWS", "logferry.rows.sentinel.AWSVPCFlow.org-trail", 1);
   assert.equal(m.headers.get("Logferry-Rows"), "2");
-  const table = tableFromIPC(m.data);
+  const table = arrow(m);
   assert.equal(table.schema.metadata.get("logferry.table"), "AWSVPCFlow");
   assert.deepEqual(table.schema.fields.map(field), [
     ["TimeGenerated", "Timestamp<MICROSECOND, UTC>", true, "datetime"],
@@ -158,8 +168,9 @@ test("rows: dynamic columns are JSON text, told by their type", async () => {
     "Logferry-Notified": NOTIFIED,
     "Logferry-Rows": "1",
     "Content-Type": ARROW,
+    "Content-Encoding": "snappy",
   });
-  const table = tableFromIPC(m.data);
+  const table = arrow(m);
   assert.deepEqual(table.schema.fields.map(field), [
     ["Title", "Utf8", true, "string"],
     ["Severity", "Int32", true, "int"],
@@ -171,7 +182,7 @@ test("rows: dynamic columns are JSON text, told by their type", async () => {
 
 test("rows: true, false and null", async () => {
   const [m] = await read("ROWS", "logferry.rows.sentinel.AWSCloudTrail.org-trail", 1);
-  const table = tableFromIPC(m.data);
+  const table = arrow(m);
   assert.deepEqual(table.schema.fields.map(field), [
     ["EventName", "Utf8", true, "string"],
     ["ReadOnly", "Bool", true, "bool"],
