@@ -54,6 +54,11 @@ func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
 			return err
 		}
 	}
+	if _, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: bucketPauses, Description: "until when rules are not to be called", TTL: pauseAge, Replicas: b.config.Replicas,
+	}); err != nil {
+		return fmt.Errorf("create bucket %s: %w", bucketPauses, err)
+	}
 	if err := b.ensureConsumer(ctx, streamObjects, durableFetcher, subjectObjects+".>"); err != nil {
 		return err
 	}

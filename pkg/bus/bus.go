@@ -4,7 +4,7 @@
 //
 //	poller ─PublishObjects─▶ OBJECTS ─Objects─▶ fetcher ─PublishRaw─▶ RAW
 //	       ─Raw─▶ parser ─PublishRows─▶ ROWS ─Rows─▶ writer
-//	all ─Graveyard─▶ DEAD
+//	all ─Graveyard─▶ DEAD, writers ◀─Pauses─▶ writers
 package bus
 
 import (

@@ -240,6 +240,17 @@ func TestWriterDurablesAreApart(t *testing.T) {
 	}
 }
 
+func TestNamesThatFitNoSubjectAreRefused(t *testing.T) {
+	b := open(t)
+	for _, table := range []string{"", "a.b", "*", ">", "a b"} {
+		bad := rawBatch(0, "one")
+		bad.Meta.Table = table
+		if _, err := b.PublishRows().Publish(t.Context(), bad); !fault.IsPermanent(err) {
+			t.Errorf("table %q: err = %v; want a permanent fault", table, err)
+		}
+	}
+}
+
 func TestDeadLetterIsKeptOnceAndCut(t *testing.T) {
 	b := open(t)
 	l := stage.DeadLetter{
@@ -364,6 +375,31 @@ func TestGateHoldsPublishersBack(t *testing.T) {
 	}
 	if err := g.pass(t.Context(), 1); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestPausesAreShared(t *testing.T) {
+	b := open(t)
+	const rule = "dcr-0123456789abcdef0123456789abcdef"
+	here, err := b.Pauses(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := b.Pauses(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	until := time.Now().Add(time.Hour)
+	here.Pause(t.Context(), rule, until)
+	here.Pause(t.Context(), rule, until.Add(-time.Minute)) // changes nothing
+	waitFor(t, "the news of a pause", func() bool { return there.Until(rule).Equal(until) })
+	late, err := b.Pauses(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "a pause that began before", func() bool { return late.Until(rule).Equal(until) })
+	if !here.Until(rule).Equal(until) || !there.Until("dcr-other").IsZero() {
+		t.Errorf("pauses: %v, %v", here.Until(rule), there.Until("dcr-other"))
 	}
 }
 

@@ -1,6 +1,9 @@
 package bus
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Streams, and the subjects they hold (proto/wire.md).
 const (
@@ -61,3 +64,14 @@ func writerDurable(destination, table string) string {
 }
 
 func subject(tokens ...string) string { return strings.Join(tokens, ".") }
+
+// checkTokens refuses names that cannot be part of a subject: a message to
+// such a subject would find no stream, however often it is sent.
+func checkTokens(names ...string) error {
+	for _, name := range names {
+		if name == "" || strings.ContainsAny(name, ". *>\t\r\n") {
+			return fmt.Errorf("name %q cannot be part of a subject", name)
+		}
+	}
+	return nil
+}

@@ -49,6 +49,9 @@ func newMsg(ctx context.Context, subject, id, contentType string, body []byte) *
 // objectMsg is the message of an object. Its id tells attempts apart, so that
 // the bus does not take a new attempt for a double.
 func objectMsg(ctx context.Context, o *logferryv1.Object) (*nats.Msg, error) {
+	if err := checkTokens(o.GetConnection()); err != nil {
+		return nil, fmt.Errorf("object: %w", err)
+	}
 	body, err := proto.Marshal(o)
 	if err != nil {
 		return nil, fmt.Errorf("encode object: %w", err)
@@ -77,16 +80,19 @@ func decodeObject(msg message) (*logferryv1.Object, error) {
 // rawMsg and rowsMsg are the messages of batches. They take b over.
 func (b *Bus) rawMsg(ctx context.Context, batch *batch.Batch) (*nats.Msg, error) {
 	m := batch.Meta
-	return batchMsg(ctx, subject(subjectRaw, m.Connection, m.Format), batch, b.config.compresses())
+	return batchMsg(ctx, batch, b.config.compresses(), subjectRaw, m.Connection, m.Format)
 }
 
 func (b *Bus) rowsMsg(ctx context.Context, batch *batch.Batch) (*nats.Msg, error) {
 	m := batch.Meta
-	return batchMsg(ctx, subject(subjectRows, m.Destination, m.Table, m.Connection), batch, b.config.compresses())
+	return batchMsg(ctx, batch, b.config.compresses(), subjectRows, m.Destination, m.Table, m.Connection)
 }
 
-func batchMsg(ctx context.Context, subject string, b *batch.Batch, compress bool) (*nats.Msg, error) {
+func batchMsg(ctx context.Context, b *batch.Batch, compress bool, prefix string, names ...string) (*nats.Msg, error) {
 	defer b.Release()
+	if err := checkTokens(names...); err != nil {
+		return nil, fmt.Errorf("batch: %w", err)
+	}
 	body, err := batch.Encode(b.Record)
 	if err != nil {
 		return nil, err
@@ -94,7 +100,7 @@ func batchMsg(ctx context.Context, subject string, b *batch.Batch, compress bool
 	if compress {
 		body = s2.EncodeSnappy(nil, body)
 	}
-	msg := newMsg(ctx, subject, b.Meta.ID(), contentArrow, body)
+	msg := newMsg(ctx, subject(append([]string{prefix}, names...)...), b.Meta.ID(), contentArrow, body)
 	if compress {
 		msg.Header.Set(headerContentEncoding, encodingSnappy)
 	}
@@ -233,7 +239,7 @@ func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
 		return nil, fmt.Errorf("encode dead letter: %w", err)
 	}
 	connection := l.Connection
-	if connection == "" {
+	if checkTokens(connection) != nil {
 		connection = "unknown"
 	}
 	msg := newMsg(ctx, subject(subjectDead, l.Stage, connection), l.ID, contentDead, body)

@@ -18,10 +18,15 @@ import (
 // sinks are the sinks of a process, by the name of their destination.
 type sinks map[string]sink.Sink
 
-func openSinks(env *app.Env, o options) (sinks, error) {
+func openSinks(ctx context.Context, env *app.Env, o options) (sinks, error) {
+	pauses, err := env.Bus.Pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	toAzure := azure.Options{
 		Calls:       env.Config.Writer.Calls,
 		Linger:      env.Config.Writer.Linger,
+		Pauses:      pauses,
 		Credentials: azure.NewCredentials(o.assertion),
 		Version:     env.Version,
 		Log:         env.Log.With("stage", name),

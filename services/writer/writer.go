@@ -56,7 +56,7 @@ func Service(opts ...Option) app.Service {
 type rowsStage = stage.Stage[*batch.Batch, struct{}]
 
 func newService(ctx context.Context, env *app.Env, o options) (run func(context.Context) error, err error) {
-	sinks, err := openSinks(env, o)
+	sinks, err := openSinks(ctx, env, o)
 	if err != nil {
 		return nil, err
 	}

@@ -168,13 +168,14 @@ func TestLagBuckets(t *testing.T) {
 }
 
 func TestConfigurationMistakesAreNamed(t *testing.T) {
+	good := connection.Destination{Name: "good", Directory: t.TempDir()}
+	base := newEnv(t, good)
 	f := func(d connection.Destination, want string) {
 		t.Helper()
-		env := &app.Env{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}
-		env.Config = app.DefaultConfig()
-		good := connection.Destination{Name: "good", Directory: t.TempDir()}
+		env := *base
+		env.Metrics = prometheus.NewRegistry()
 		env.Config.Destinations = []connection.Destination{good, d}
-		if _, err := newService(t.Context(), env, options{}); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := newService(t.Context(), &env, options{}); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got error %v; want one that begins with %s", err, want)
 		}
 	}
@@ -304,8 +305,11 @@ func await(ctx context.Context, t *testing.T, so func() bool) {
 func TestOneFailureStopsAll(t *testing.T) {
 	var mu sync.Mutex
 	stopped := 0
+	var started sync.WaitGroup
+	started.Add(2)
 	idle := func() *rowsStage {
 		return newTestStage(sourceFunc(func(ctx context.Context) (stage.Delivery[*batch.Batch], error) {
+			started.Done()
 			<-ctx.Done()
 			mu.Lock()
 			defer mu.Unlock()
@@ -313,7 +317,10 @@ func TestOneFailureStopsAll(t *testing.T) {
 			return nil, ctx.Err()
 		}))
 	}
-	broken := newTestStage(sourceFunc(func(context.Context) (stage.Delivery[*batch.Batch], error) { panic("defect") }))
+	broken := newTestStage(sourceFunc(func(context.Context) (stage.Delivery[*batch.Batch], error) {
+		started.Wait()
+		panic("defect")
+	}))
 	defer func() {
 		if p := recover(); p == nil {
 			t.Error("the defect was hidden")
