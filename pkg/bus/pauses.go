@@ -11,7 +11,7 @@ import (
 
 // bucketPauses is the key-value bucket that shares pauses: one key a rule,
 // the end of its pause as text.
-const bucketPauses = "logferry_pauses"
+const bucketPauses = "logferry-pauses"
 
 // pauseAge is how long a pause that ended is remembered; it is longer than any
 // pause.
