@@ -38,11 +38,14 @@ func (f *Flaws) Add(o Flaws) {
 // not set is null. Setting a column twice keeps the later value.
 //
 // Values are appended straight to column buffers that are handed to Arrow
-// without a copy. Rows is not safe for concurrent use.
+// without a copy. A row costs only the columns that it sets: the nulls of the
+// others are entered when a column is set again, or at the end. Rows is not
+// safe for concurrent use.
 type Rows struct {
 	schema  *arrow.Schema
 	columns []column
 	rows    int
+	touched []int // columns that the current row has set, some perhaps twice
 	flaws   Flaws // of committed rows
 	pending Flaws // of the current row
 }
@@ -51,9 +54,10 @@ type Rows struct {
 // of the current row's value or nothing is behind them.
 type column struct {
 	kind    Type
-	valid   []byte // bitmap, committed rows
+	rows    int    // committed rows in the buffers; later ones are null
+	valid   []byte // bitmap
 	nulls   int
-	offsets []byte // int32 little-endian, text columns: committed rows + 1
+	offsets []byte // int32 little-endian, text columns: rows + 1
 	data    []byte // text bytes or fixed-width values
 	end     int    // length of data in committed rows
 	set     bool   // the current row has a value
@@ -93,27 +97,41 @@ func (r *Rows) Len() int { return r.rows }
 // Schema returns the schema of the batches.
 func (r *Rows) Schema() *arrow.Schema { return r.schema }
 
+// RowBytes returns the size of the current row's values, in bytes.
+func (r *Rows) RowBytes() int {
+	n := 0
+	for _, i := range r.touched {
+		n += len(r.columns[i].data) - r.columns[i].end
+	}
+	return n
+}
+
 // Text sets a string column, or a dynamic column to a JSON text that the
 // caller knows to be valid. Text that is too long is cut and text that is no
-// UTF-8 is mended; both are counted. A dynamic value that is too long becomes
-// a JSON string of its beginning, so that it stays valid JSON.
+// UTF-8 is mended, in a dynamic column also half of a surrogate pair; both are
+// counted. A dynamic value that is too long becomes a JSON string of its
+// beginning, so that it stays valid JSON.
 func (r *Rows) Text(col int, v []byte) {
 	c := r.open(col)
-	if c.kind == Dynamic && len(v) > MaxValueBytes {
-		r.pending.Cut++
-		c.data = appendCutJSON(c.data, v)
-		return
-	}
 	if !utf8.Valid(v) {
 		r.pending.BadText++
 		c.data = appendMended(c.data, v)
 	} else {
 		c.data = append(c.data, v...)
 	}
-	if len(c.data)-c.end > MaxValueBytes {
-		r.pending.Cut++
-		c.data = c.data[:c.end+runeCut(c.data[c.end:], MaxValueBytes)]
+	text := c.data[c.end:]
+	if c.kind == Dynamic && mendSurrogates(text) {
+		r.pending.BadText++
 	}
+	if len(text) <= MaxValueBytes {
+		return
+	}
+	r.pending.Cut++
+	if c.kind == Dynamic {
+		c.data = append(c.data[:c.end], cutJSON(text)...)
+		return
+	}
+	c.data = c.data[:c.end+runeCut(text, MaxValueBytes)]
 }
 
 // Int sets an int or long column. A number outside the column's range becomes
@@ -157,32 +175,64 @@ func (r *Rows) Time(col int, micros int64) {
 // open readies a column for the current row's value, dropping an earlier one.
 func (r *Rows) open(col int) *column {
 	c := &r.columns[col]
-	if c.kind != Bool {
-		c.data = c.data[:c.end]
+	if !c.set {
+		c.set = true
+		c.pad(r.rows)
+		r.touched = append(r.touched, col)
 	}
-	c.set = true
+	c.data = c.data[:c.end]
 	return c
+}
+
+// pad enters nulls until the buffers hold that many rows.
+func (c *column) pad(rows int) {
+	n := rows - c.rows
+	if n == 0 {
+		return
+	}
+	c.rows = rows
+	c.nulls += n
+	c.valid = appendZeros(c.valid, (rows+7)/8-len(c.valid))
+	switch c.kind {
+	case String, Dynamic:
+		for range n {
+			c.offsets = binary.LittleEndian.AppendUint32(c.offsets, uint32(c.end))
+		}
+	case Bool:
+		c.data = appendZeros(c.data[:c.end], (rows+7)/8-c.end)
+	case Int:
+		c.data = appendZeros(c.data[:c.end], 4*n)
+	default:
+		c.data = appendZeros(c.data[:c.end], 8*n)
+	}
+	c.end = len(c.data)
+}
+
+func appendZeros(dst []byte, n int) []byte {
+	return append(dst, make([]byte, n)...)
 }
 
 // Commit makes the current row final and starts the next.
 func (r *Rows) Commit() {
-	for i := range r.columns {
-		r.columns[i].commit(r.rows)
+	for _, i := range r.touched {
+		r.columns[i].commit()
 	}
+	r.touched = r.touched[:0]
 	r.rows++
 	r.flaws.Add(r.pending)
 	r.pending = Flaws{}
 }
 
-func (c *column) commit(row int) {
+// commit enters the current row's value if there is one.
+func (c *column) commit() {
+	if !c.set {
+		return
+	}
+	row := c.rows
 	if row%8 == 0 {
 		c.valid = append(c.valid, 0)
 	}
-	if c.set {
-		c.valid[row/8] |= 1 << (row % 8)
-	} else {
-		c.nulls++
-	}
+	c.valid[row/8] |= 1 << (row % 8)
 	switch c.kind {
 	case String, Dynamic:
 		c.offsets = binary.LittleEndian.AppendUint32(c.offsets, uint32(len(c.data)))
@@ -190,27 +240,21 @@ func (c *column) commit(row int) {
 		if row%8 == 0 {
 			c.data = append(c.data, 0)
 		}
-		if c.set && c.truth {
+		if c.truth {
 			c.data[row/8] |= 1 << (row % 8)
 		}
-	case Int:
-		if !c.set {
-			c.data = append(c.data, 0, 0, 0, 0)
-		}
-	default:
-		if !c.set {
-			c.data = append(c.data, 0, 0, 0, 0, 0, 0, 0, 0)
-		}
 	}
+	c.rows++
 	c.end, c.set = len(c.data), false
 }
 
 // Rollback forgets what was set since the last Commit.
 func (r *Rows) Rollback() {
-	for i := range r.columns {
+	for _, i := range r.touched {
 		c := &r.columns[i]
 		c.data, c.set = c.data[:c.end], false
 	}
+	r.touched = r.touched[:0]
 	r.pending = Flaws{}
 }
 
@@ -221,6 +265,7 @@ func (r *Rows) Take() (arrow.Record, Flaws) {
 	arrays := make([]arrow.Array, len(r.columns))
 	for i := range r.columns {
 		c := &r.columns[i]
+		c.pad(r.rows)
 		buffers := []*memory.Buffer{memory.NewBufferBytes(c.valid)}
 		if c.nulls == 0 {
 			buffers[0] = nil
@@ -240,52 +285,4 @@ func (r *Rows) Take() (arrow.Record, Flaws) {
 	flaws := r.flaws
 	r.reset()
 	return record, flaws
-}
-
-// runeCut returns the largest n <= limit at which text can be cut without
-// splitting a rune.
-func runeCut(text []byte, limit int) int {
-	if len(text) <= limit {
-		return len(text)
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return limit
-}
-
-// appendMended appends text with every byte that is no UTF-8 replaced by
-// U+FFFD.
-func appendMended(dst, text []byte) []byte {
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		dst = utf8.AppendRune(dst, r)
-		text = text[size:]
-	}
-	return dst
-}
-
-// appendCutJSON appends a JSON string that holds the beginning of value, at
-// most MaxValueBytes long with its quotes and escapes.
-func appendCutJSON(dst, value []byte) []byte {
-	start := len(dst)
-	dst = append(dst, '"')
-	for len(value) > 0 {
-		r, size := utf8.DecodeRune(value)
-		need := size
-		if r == '"' || r == '\\' {
-			need = 2
-		} else if r == utf8.RuneError || r < ' ' {
-			r, need = utf8.RuneError, 3
-		}
-		if len(dst)-start+need+1 > MaxValueBytes {
-			break
-		}
-		if r == '"' || r == '\\' {
-			dst = append(dst, '\\')
-		}
-		dst = utf8.AppendRune(dst, r)
-		value = value[size:]
-	}
-	return append(dst, '"')
 }

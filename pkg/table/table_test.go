@@ -3,7 +3,9 @@ package table
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -139,6 +141,76 @@ func TestMendedValues(t *testing.T) {
 	// a dynamic value that is too long stays JSON
 	f(1, `"`+long[:MaxValueBytes-2]+`"`, `"`+long[:MaxValueBytes-2]+`"`, Flaws{})
 	f(1, `["`+long+`"]`, `"[\"`+long[:MaxValueBytes-5]+`"`, Flaws{Cut: 1})
+	// also one that is too long only when it is mended
+	f(1, `["`+strings.Repeat("\xff", MaxValueBytes/2)+`"]`, `"[\"`+strings.Repeat("\uFFFD", (MaxValueBytes-5)/3)+`"`, Flaws{BadText: 1, Cut: 1})
+	// halves of surrogate pairs in it, and what only looks like one
+	f(1, `{"\ud800":"\uDC00\ud83d\ude00\ud83d"}`, `{"\ufffd":"\ufffd\ud83d\ude00\ufffd"}`, Flaws{BadText: 1})
+	f(1, `["\ud800\ud800\udc00","\udbff\n"]`, `["\ufffd\ud800\udc00","\ufffd\n"]`, Flaws{BadText: 1})
+	f(1, `["\\ud800","\ud7ff\ue000\u00d8","\""]`, `["\\ud800","\ud7ff\ue000\u00d8","\""]`, Flaws{})
+	f(0, `["\ud800"]`, `["\ud800"]`, Flaws{})
+}
+
+// Columns that are set in some rows only, and rows without any, come out where
+// they were set, whatever the rest of a byte of the bitmaps holds.
+func TestSparseColumns(t *testing.T) {
+	r := NewRows(Schema("AWSTest", everyType))
+	const rows = 40
+	has := func(col, row int) bool { return row%(col+5) == col+1 }
+	for row := range rows {
+		for col := range everyType {
+			if !has(col, row) {
+				continue
+			}
+			switch col {
+			case 0, 1:
+				r.Text(col, []byte(strconv.Itoa(row)))
+			case 2, 3:
+				r.Int(col, int64(row))
+			case 4:
+				r.Real(col, float64(row))
+			case 5:
+				r.Bool(col, row%2 == 0)
+			case 6:
+				r.Time(col, int64(row)*1e6)
+			}
+		}
+		r.Commit()
+	}
+	record, _ := r.Take()
+	defer record.Release()
+	for col := range everyType {
+		for row := range rows {
+			want := "(null)"
+			switch {
+			case !has(col, row):
+			case col == 5:
+				want = strconv.FormatBool(row%2 == 0)
+			case col == 6:
+				want = fmt.Sprintf("1970-01-01 00:00:%02dZ", row)
+			default:
+				want = strconv.Itoa(row)
+			}
+			if got := record.Column(col).ValueStr(row); got != want {
+				t.Errorf("column %s, row %d: got %s; want %s", everyType[col].Name, row, got, want)
+			}
+		}
+	}
+}
+
+func TestRowBytes(t *testing.T) {
+	r := NewRows(Schema("AWSTest", everyType))
+	r.Text(0, []byte("of an earlier row"))
+	r.Commit()
+	r.Text(0, []byte("gone"))
+	r.Text(0, []byte("12345"))
+	r.Int(2, 1)
+	if got, want := r.RowBytes(), 9; got != want {
+		t.Errorf("got %d bytes; want %d", got, want)
+	}
+	r.Rollback()
+	if got := r.RowBytes(); got != 0 {
+		t.Errorf("got %d bytes after Rollback; want 0", got)
+	}
 }
 
 func TestIntRange(t *testing.T) {
