@@ -41,7 +41,8 @@ const (
 	// NoRule: the destination has no rule for the object's table.
 	NoRule Reason = "no_rule"
 
-	// RecordTooLarge: one record exceeds what a bus message can carry.
+	// RecordTooLarge: one record, or the row it gives, exceeds what a bus
+	// message can carry.
 	RecordTooLarge Reason = "record_too_large"
 	// BadRecord: the record cannot be read as its format says.
 	BadRecord Reason = "bad_record"

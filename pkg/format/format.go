@@ -10,15 +10,21 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/table"
 )
 
 // MaxRecordBytes is the longest record that is carried: a raw message with it
 // stays below the bus's default message size of 1 MiB.
 const MaxRecordBytes = 1_000_000
+
+// MaxRowBytes is the most that the values of one row may take. It bounds what
+// mending bad text can make of a record, so that every row fits a message too.
+const MaxRowBytes = MaxRecordBytes
 
 // SniffBytes is how much of a decompressed object [Format.Sniff] gets to see.
 const SniffBytes = 4096
@@ -34,9 +40,9 @@ type Format struct {
 	// Columns are the columns that are filled, in the order of the row. The
 	// column index of [table.Rows] is the index in this list.
 	Columns []Column
-	// PartBytes is the size at which a part is cut, counted as the bytes of
-	// its records plus RecordOverhead for each. It is chosen so that the rows
-	// of a part normally fit one call of the ingestion API.
+	// PartBytes is the size at which a part is cut, counted by [Format.Weight].
+	// It is chosen so that the rows of a part normally fit one call of the
+	// ingestion API, and always fit a message on the bus.
 	PartBytes int
 	// RecordOverhead is what a record costs besides its own bytes when it is a
 	// row: offsets and fixed-width columns.
@@ -87,11 +93,26 @@ type Splitter interface {
 	Layout() string
 }
 
-// Parse turns one record into the current row of rows, which the caller
+// Parse turns one record into the current row of rows, which [Parse.Row]
 // commits when the error is nil and rolls back otherwise. It keeps nothing of
 // record. An error means that the record is bad: the record becomes a dead
 // letter. A [*SkipError] means that the record gives no row by its nature.
 type Parse func(record []byte, rows *table.Rows) error
+
+// Row parses one record into the next row and commits it. A record that gives
+// no row, or one of more than [MaxRowBytes], leaves no trace in rows.
+func (p Parse) Row(record []byte, rows *table.Rows) error {
+	err := p(record, rows)
+	if n := rows.RowBytes(); err == nil && n > MaxRowBytes {
+		err = fault.Permanent(fault.RecordTooLarge, fmt.Errorf("its row has %d bytes, more than %d", n, MaxRowBytes))
+	}
+	if err != nil {
+		rows.Rollback()
+		return err
+	}
+	rows.Commit()
+	return nil
+}
 
 // RecordError says that one record cannot be carried, while the rest of its
 // object can.
@@ -117,6 +138,23 @@ type SkipError struct {
 }
 
 func (e *SkipError) Error() string { return "holds no records: " + e.What }
+
+// Weight returns what a record counts in a part: no less than what its row
+// takes on the bus. A byte that is no UTF-8 becomes three in the row.
+func (f *Format) Weight(record []byte) int {
+	weight := len(record) + f.RecordOverhead
+	if utf8.Valid(record) {
+		return weight
+	}
+	for len(record) > 0 {
+		r, size := utf8.DecodeRune(record)
+		if r == utf8.RuneError && size == 1 {
+			weight += len("\uFFFD") - 1
+		}
+		record = record[size:]
+	}
+	return weight
+}
 
 // Schema returns the Arrow schema of the format's rows. It panics when a
 // column is not in the format's table, which the conformance suite rules out.
@@ -145,6 +183,31 @@ func (s Set) Named(name string) (*Format, bool) {
 // ForTable returns the format whose rows go to that table.
 func (s Set) ForTable(table string) (*Format, bool) {
 	return s.find(func(f *Format) bool { return f.Table == table })
+}
+
+// Detect tells the format of an object by its key, if the beginning of the
+// decompressed object agrees, else by that beginning, else by the key alone:
+// the splitter will then say what is wrong, if anything is.
+func (s Set) Detect(key string, head []byte) (*Format, bool) {
+	owner, owned := s.ByKey(key)
+	return s.confirm(owner, owned, head)
+}
+
+// DetectFor is Detect for an object that is expected to go to that table,
+// whatever its key.
+func (s Set) DetectFor(table string, head []byte) (*Format, bool) {
+	expected, ok := s.ForTable(table)
+	return s.confirm(expected, ok, head)
+}
+
+func (s Set) confirm(expected *Format, ok bool, head []byte) (*Format, bool) {
+	if ok && expected.Sniff(head) {
+		return expected, true
+	}
+	if found, clear := s.ByContent(head); clear {
+		return found, true
+	}
+	return expected, ok
 }
 
 // ByKey returns the format that owns the key.

@@ -121,26 +121,20 @@ func (c *carrier) route(head []byte) error {
 }
 
 func (c *carrier) choose(head []byte) error {
-	expected, ok := c.formats.ByKey(c.in.GetKey())
-	if !isAuto(c.connection) {
-		expected, ok = c.formats.ForTable(c.connection.Table)
-	}
-	c.format = expected
-	if ok && expected.Sniff(head) {
+	var ok bool
+	if isAuto(c.connection) {
+		if c.format, ok = c.formats.Detect(c.in.GetKey(), head); !ok {
+			return fault.Permanent(fault.Unrouted, fmt.Errorf("neither the key %q nor the content is of a known format", c.in.GetKey()))
+		}
 		return nil
 	}
-	found, clear := c.formats.ByContent(head)
-	switch {
-	case !clear && ok:
-		return nil // the splitter will say what is wrong, if anything is
-	case !clear:
-		c.format = nil
-		return fault.Permanent(fault.Unrouted, fmt.Errorf("neither the key %q nor the content is of a known format", c.in.GetKey()))
-	case !isAuto(c.connection) && found.Table != c.connection.Table:
-		return fault.Permanent(fault.Unrouted,
-			fmt.Errorf("the connection is for table %s; the object holds %s, which go to %s", c.connection.Table, found.Title, found.Table))
+	if c.format, ok = c.formats.DetectFor(c.connection.Table, head); !ok {
+		return fault.Permanent(fault.Unrouted, fmt.Errorf("no format is known for table %s, and the content is of none", c.connection.Table))
 	}
-	c.format = found
+	if c.format.Table != c.connection.Table {
+		return fault.Permanent(fault.Unrouted,
+			fmt.Errorf("the connection is for table %s; the object holds %s, which go to %s", c.connection.Table, c.format.Title, c.format.Table))
+	}
 	return nil
 }
 

@@ -58,7 +58,7 @@ type parts struct {
 
 // add takes one record.
 func (p *parts) add(ctx context.Context, r format.Record, layout string) error {
-	weight := len(r.Bytes) + p.format.RecordOverhead
+	weight := p.format.Weight(r.Bytes)
 	if p.raw.Len() == maxPartRecords || p.weight+weight > p.format.PartBytes {
 		records, bytes := p.raw.Len(), p.raw.Bytes()
 		if err := p.send(ctx); err != nil {

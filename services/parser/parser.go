@@ -106,20 +106,18 @@ func (p *parser) parse(ctx context.Context, parse format.Parse, records *array.B
 	count := p.metrics.counter(meta.Format)
 	for i := range records.Len() {
 		record := records.Value(i)
-		err := parse(record, rows)
+		err := parse.Row(record, rows)
 		if err == nil {
-			rows.Commit()
 			count.rows++
 			continue
 		}
-		rows.Rollback()
 		if _, skip := errors.AsType[*format.SkipError](err); skip {
 			count.skipped++
 			continue
 		}
 		count.dead++
 		if err := out.Bury(ctx, stage.DeadLetter{
-			Reason: fault.BadRecord, Error: err.Error(), Part: meta.Part, Offset: offsets.Value(i),
+			Reason: reasonOf(err), Error: err.Error(), Part: meta.Part, Offset: offsets.Value(i),
 			ContentType: "application/octet-stream", Body: record,
 		}); err != nil {
 			return err
@@ -127,4 +125,12 @@ func (p *parser) parse(ctx context.Context, parse format.Parse, records *array.B
 	}
 	count.done(int64(len(records.ValueBytes())))
 	return nil
+}
+
+// reasonOf tells a record that is bad from one whose row is too large.
+func reasonOf(err error) fault.Reason {
+	if reason := fault.ReasonOf(err); reason == fault.RecordTooLarge {
+		return reason
+	}
+	return fault.BadRecord
 }

@@ -3,6 +3,7 @@ package parser
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +141,38 @@ func TestLayoutTravels(t *testing.T) {
 	packets := b.Record.Column(b.Record.Schema().FieldIndices("Packets")[0]).(*array.Int32)
 	if packets.Value(0) != 5 || packets.IsValid(1) {
 		t.Errorf("Packets = %v", packets)
+	}
+}
+
+// A record whose row no message could hold is set aside alone.
+func TestTooLargeRow(t *testing.T) {
+	w := newWorld(t)
+	s := w.source("AWSVPCFlow")
+	layout := "vpc-id subnet-id instance-id az-id sublocation-id ecs-cluster-arn ecs-cluster-name ecs-container-id " +
+		"ecs-service-name ecs-task-arn ecs-task-id pkt-srcaddr pkt-dstaddr region action srcaddr dstaddr"
+	line := strings.Repeat(strings.Repeat("\xff", 30_000)+" ", 17)
+	w.send(batch.Meta{Format: "vpcflow", Table: "AWSVPCFlow", Layout: layout}, line, strings.Repeat("- ", 17))
+	b := w.rows(s)
+	defer b.Release()
+	if b.Record.NumRows() != 1 {
+		t.Errorf("%d rows; want that of the good record", b.Record.NumRows())
+	}
+	families, err := w.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reasons []string
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "reason" && m.GetCounter().GetValue() > 0 {
+					reasons = append(reasons, l.GetValue())
+				}
+			}
+		}
+	}
+	if len(reasons) != 1 || reasons[0] != "record_too_large" {
+		t.Errorf("dead letters: %v; want one, record_too_large", reasons)
 	}
 }
 

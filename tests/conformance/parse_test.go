@@ -57,21 +57,14 @@ func parse(formats format.Set, name, key string) (outcome, error) {
 	return o, o.split(f, object)
 }
 
-// detect lets the key decide, unless the content is plainly of another
-// format. An empty object goes by its key alone.
+// detect tells the object's format, as the services do.
 func detect(formats format.Set, key string, object *unpack.Reader) (*format.Format, error) {
 	head, err := object.Peek(format.SniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) && !fault.IsPermanent(err) {
 		return nil, err
 	}
-	byKey, owned := formats.ByKey(key)
-	if owned && byKey.Sniff(head) {
-		return byKey, nil
-	}
-	if byContent, ok := formats.ByContent(head); ok {
-		return byContent, nil
-	}
-	return byKey, nil
+	f, _ := formats.Detect(key, head)
+	return f, nil
 }
 
 // split takes all records of the object. Its error is a defect of the code
@@ -111,12 +104,10 @@ func (o *outcome) split(f *format.Format, object io.Reader) error {
 }
 
 func (o *outcome) row(parse format.Parse, record format.Record, rows *table.Rows) {
-	err := parse(record.Bytes, rows)
+	err := parse.Row(record.Bytes, rows)
 	if err == nil {
-		rows.Commit()
 		return
 	}
-	rows.Rollback()
 	if _, ok := errors.AsType[*format.SkipError](err); !ok {
 		o.refuse(fmt.Errorf("record at offset %d: %w", record.Offset, err))
 	}

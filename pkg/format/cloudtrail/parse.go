@@ -3,6 +3,7 @@ package cloudtrail
 import (
 	"bytes"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/format"
@@ -89,8 +90,19 @@ func (p parser) rule(parameters []byte, rows *table.Rows) {
 		rule = jsontext.First(jsontext.Get(parameters, "ipPermissions", "items"))
 		cidr = jsontext.Get(jsontext.First(jsontext.Get(rule, "ipRanges", "items")), "cidrIp")
 	}
-	p.SetText(ipProtocol, jsontext.Get(rule, "ipProtocol"), rows)
-	p.SetText(sourcePort, jsontext.Get(rule, "fromPort"), rows)
-	p.SetText(destinationPort, jsontext.Get(rule, "toPort"), rows)
-	p.SetText(cidrIP, cidr, rows)
+	p.copy(ipProtocol, jsontext.Get(rule, "ipProtocol"), rows)
+	p.copy(sourcePort, jsontext.Get(rule, "fromPort"), rows)
+	p.copy(destinationPort, jsontext.Get(rule, "toPort"), rows)
+	p.copy(cidrIP, cidr, rows)
 }
+
+// copy sets a column to a value that is in RequestParameters too, if it is
+// short, as every protocol, port and network is: a row must not grow much
+// larger than its record.
+func (p parser) copy(column int, value []byte, rows *table.Rows) {
+	if len(value) <= maxCopy && utf8.Valid(value) {
+		p.SetText(column, value, rows)
+	}
+}
+
+const maxCopy = 48

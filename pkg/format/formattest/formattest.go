@@ -59,6 +59,7 @@ func Run(t *testing.T, f *format.Format, others format.Set) {
 			testSniff(t, f, others, c)
 			testSplit(t, f, c)
 			testWire(t, f, c)
+			testParts(t, f, c)
 		})
 	}
 	if keys == 0 {

@@ -106,19 +106,14 @@ func parseOne(parse format.Parse, c cut, rows *table.Rows) error {
 		return fault.Permanent(fault.RecordTooLarge, errors.New(c.Error))
 	}
 	record := []byte(c.Record)
-	err := parse(record, rows)
+	err := parse.Row(record, rows)
 	if string(record) != c.Record {
 		return errors.New("the parser changed the record")
 	}
 	for i := range record {
 		record[i] = 'X'
 	}
-	if err != nil {
-		rows.Rollback()
-		return err
-	}
-	rows.Commit()
-	return nil
+	return err
 }
 
 // testSplit tests that the cuts are slices of the object, in order, and do not

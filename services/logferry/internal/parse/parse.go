@@ -85,21 +85,13 @@ func (p *Parser) object(ctx context.Context, name string, r io.Reader) error {
 	return errors.Join(b.split(ctx, f.Split(log)), b.flush())
 }
 
-// choose tells the object's format by its name if the content agrees, else by
-// the content.
+// choose tells the object's format unless one was given.
 func (p *Parser) choose(name string, head []byte) (*format.Format, error) {
 	if p.Format != nil {
 		return p.Format, nil
 	}
-	byKey, owned := p.Formats.ByKey(name)
-	if owned && byKey.Sniff(head) {
-		return byKey, nil
-	}
-	if f, ok := p.Formats.ByContent(head); ok {
+	if f, ok := p.Formats.Detect(name, head); ok {
 		return f, nil
-	}
-	if owned {
-		return byKey, nil
 	}
 	return nil, fault.Permanent(fault.Unrouted, errors.New("neither the name nor the content is of a known format; name one with --format"))
 }
@@ -144,14 +136,12 @@ func (b *batcher) split(ctx context.Context, s format.Splitter) error {
 
 // row parses one record. The error is the output's.
 func (b *batcher) row(parse format.Parse, record format.Record) error {
-	if err := parse(record.Bytes, b.rows); err != nil {
-		b.rows.Rollback()
+	if err := parse.Row(record.Bytes, b.rows); err != nil {
 		if _, skip := errors.AsType[*format.SkipError](err); skip {
 			return b.note("%s: offset %d: skipped: %v\n", b.name, record.Offset, err)
 		}
 		return b.reject(record.Offset, err)
 	}
-	b.rows.Commit()
 	b.bytes += len(record.Bytes)
 	if b.rows.Len() >= maxRows || b.bytes >= maxBytes {
 		return b.flush()
