@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/logferry/logferry/pkg/connection"
 )
@@ -97,13 +98,22 @@ func (c *Cache) Config(ctx context.Context, conn connection.Connection, region s
 // baseLocked loads the default chain once and returns a copy to change.
 func (c *Cache) baseLocked(ctx context.Context) (aws.Config, error) {
 	if c.base == nil {
-		cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(transport()))
+		cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(transport()), config.WithLogger(c.sdkLog()))
 		if err != nil {
 			return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
 		}
+		cfg.Credentials = &base{cfg.Credentials}
 		c.base = &cfg
 	}
 	return c.base.Copy(), nil
+}
+
+// sdkLog passes what the SDK says on: it is about details of its own, and an
+// error tells what matters.
+func (c *Cache) sdkLog() logging.Logger {
+	return logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
+		c.log.Debug("the AWS SDK says", "text", fmt.Sprintf(format, args...))
+	})
 }
 
 // transport returns the HTTP client that all clients share, with their

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/logferry/logferry/pkg/connection"
 )
@@ -167,6 +169,32 @@ func TestErrorsSayWhatToCheckAndKeepSecrets(t *testing.T) {
 			t.Errorf("error holds %q: %v", secret, err)
 		}
 	}
+}
+
+// Without credentials of the process the error says so, also when they were
+// needed for a role, and the SDK writes to no log but ours.
+func TestNoCredentials(t *testing.T) {
+	cleanEnv(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	f := func(c connection.Connection) {
+		t.Helper()
+		var log bytes.Buffer
+		cfg, err := New(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))).Config(t.Context(), c, "us-east-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Logger.Logf(logging.Warn, "falling back to %s", "IMDSv1")
+		if !strings.Contains(log.String(), "falling back to IMDSv1") {
+			t.Errorf("got log %q; want what the SDK says", log.String())
+		}
+		_, err = cfg.Credentials.Retrieve(t.Context())
+		if _, ok := errors.AsType[*BaseError](err); !ok || !strings.Contains(err.Error(), "set AWS_PROFILE") || strings.Contains(err.Error(), "trust policy") {
+			t.Errorf("got %v; want that there are no credentials", err)
+		}
+	}
+	f(connection.Connection{Name: "acme"})
+	f(connection.Connection{Name: "acme", RoleARN: role})
 }
 
 func TestConfigErrors(t *testing.T) {

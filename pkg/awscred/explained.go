@@ -2,6 +2,7 @@ package awscred
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,10 +38,34 @@ type RoleError struct {
 func (e *RoleError) Error() string { return e.text }
 func (e *RoleError) Unwrap() error { return e.err }
 
+// base is the default chain, whose errors say what to do.
+type base struct{ chain aws.CredentialsProvider }
+
+// Retrieve returns the chain's credentials.
+func (b *base) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	creds, err := b.chain.Retrieve(ctx)
+	if err != nil && ctx.Err() == nil {
+		return creds, &BaseError{err}
+	}
+	return creds, err
+}
+
+// BaseError says that the process has no AWS credentials of its own, with which
+// it would call AWS or assume a role.
+type BaseError struct{ err error }
+
+func (e *BaseError) Error() string { return "no AWS credentials: " + adviseBase + ": " + e.err.Error() }
+func (e *BaseError) Unwrap() error { return e.err }
+
+const adviseBase = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where there is a role of the instance, the task or the pod"
+
 // explain writes the text of a RoleError. STS repeats an external ID that it
 // finds malformed, so that is taken out.
 func explain(c connection.Connection, err error) string {
 	text := fmt.Sprintf("connection %s: assume role %s: %s: %v", c.Name, c.RoleARN, check(c), err)
+	if missing, ok := errors.AsType[*BaseError](err); ok {
+		text = fmt.Sprintf("connection %s: assume role %s: %v", c.Name, c.RoleARN, missing)
+	}
 	if c.ExternalID != "" {
 		text = strings.ReplaceAll(text, c.ExternalID, "(external ID)")
 	}

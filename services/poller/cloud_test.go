@@ -298,6 +298,12 @@ func TestRefusalsAreSaidAndTriedAgain(t *testing.T) {
 	}
 	f(func(c *connection.Connection) { c.QueueURL += "-gone" }, missing, "the queue does not exist")
 	f(func(c *connection.Connection) { c.ExternalID = "not-the-id" }, denied, "check that the role exists")
+	f(func(c *connection.Connection) { c.ExternalID = "not-the-id" }, denied, "the role of the connection cannot be assumed")
+	f(func(*connection.Connection) {
+		for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+			t.Setenv(name, "")
+		}
+	}, denied, "the process has no AWS credentials")
 }
 
 func TestSettingsAreChecked(t *testing.T) {

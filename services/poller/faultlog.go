@@ -1,9 +1,12 @@
 package poller
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/logferry/logferry/pkg/awscred"
 )
 
 // logEvery is how often the same kind of fault is logged.
@@ -36,6 +39,16 @@ func (l *faultLog) report(op string, err error) {
 	}
 	if unsaid, ok := l.turn(op + kind); ok {
 		log := l.log.With("operation", op, "err", err, "unsaid", unsaid)
+		_, role := errors.AsType[*awscred.RoleError](err)
+		_, base := errors.AsType[*awscred.BaseError](err)
+		switch {
+		case base:
+			log.Error("the process has no AWS credentials; trying again")
+			return
+		case role:
+			log.Error("the role of the connection cannot be assumed; trying again")
+			return
+		}
 		switch kind {
 		case missing:
 			log.Error("the queue does not exist: check the queue URL, its region and its account; trying again")

@@ -138,6 +138,9 @@ func kindOf(err error) string {
 	if _, ok := errors.AsType[*awscred.RoleError](err); ok {
 		return denied
 	}
+	if _, ok := errors.AsType[*awscred.BaseError](err); ok {
+		return denied
+	}
 	e, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		return failed
