@@ -63,6 +63,9 @@ func AddRun(c *cobra.Command, choose func() ([]Service, error)) {
 		if *config == "" {
 			return Usage(errors.New("--config is missing; name the configuration file"))
 		}
+		if *idle < 0 {
+			return Usage(errors.New("--until-idle must not be negative"))
+		}
 		log, err := Logger(c.ErrOrStderr(), *level)
 		if err != nil {
 			return Usage(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -37,8 +38,8 @@ func TestLogger(t *testing.T) {
 		t.Fatal(err)
 	}
 	log.Info("not shown")
-	log.Warn("shown", "stage", "writer")
-	if got := out.String(); !strings.Contains(got, `"msg":"shown","stage":"writer"`) || strings.Contains(got, "not shown") {
+	log.Warn("shown", "stage", "writer", "wait", 90*time.Second)
+	if got := out.String(); !strings.Contains(got, `"msg":"shown","stage":"writer","wait":"1m30s"`) || strings.Contains(got, "not shown") {
 		t.Errorf("got %q", got)
 	}
 	if _, err := Logger(&out, "loud"); err == nil {

@@ -147,6 +147,21 @@ func equal[T comparable](t *testing.T, got, want T) {
 	}
 }
 
+// Some editors begin a file with a byte order mark and end lines with CR LF.
+func TestLoadFromWindows(t *testing.T) {
+	text := "\ufeffdestinations: [{name: d, directory: rows}]\r\nconnections:\r\n  - name: a\r\n" +
+		"    queue_url: https://sqs.eu-west-1.amazonaws.com/123456789012/a\r\n    destination: d\r\n"
+	path := filepath.Join(t.TempDir(), "in.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, cfg.Connections[0].Destination, "d")
+}
+
 func TestLoadMissing(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v; want an error that says the file does not exist", err)

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/logferry/logferry/pkg/bus"
@@ -76,9 +78,8 @@ func validateBus(c bus.Config, report connection.Report) {
 		report("bus.compression", "must be snappy or none")
 	}
 	if c.URL != "" {
-		u, err := url.Parse(c.URL)
-		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
-			report("bus.url", "is no NATS URL; write nats://<host>:4222 or tls://<host>:4222, or leave it empty for the embedded server")
+		if !isNATS(c.URL) {
+			report("bus.url", "is no NATS URL; write nats://<host>:4222 or tls://<host>:4222, several with commas between, or leave it empty for the embedded server")
 		}
 		return
 	}
@@ -96,6 +97,17 @@ func validateBus(c bus.Config, report connection.Report) {
 	}
 }
 
+// isNATS reports whether all of the URLs, which commas separate, are of NATS.
+func isNATS(urls string) bool {
+	for text := range strings.SplitSeq(urls, ",") {
+		u, err := url.Parse(strings.TrimSpace(text))
+		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			return false
+		}
+	}
+	return true
+}
+
 func validateAdmin(c Admin, report connection.Report) {
 	if _, ok := splitAddress(c.Address); c.Address != "" && !ok {
 		report("admin.address", "is no address; write host:port such as 127.0.0.1:9464 or :9464, or leave it empty for no endpoint")
@@ -103,7 +115,11 @@ func validateAdmin(c Admin, report connection.Report) {
 }
 
 func splitAddress(address string) (host string, ok bool) {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
 	return host, err == nil
 }
 

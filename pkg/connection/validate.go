@@ -31,11 +31,13 @@ func Validate(destinations []Destination, connections []Connection, tables []str
 		v.destination(d)
 	}
 	seen = map[string]bool{}
+	owners := map[string]int{} // of queues
 	for i, c := range connections {
 		v := validator{fmt.Sprintf("connections[%d]", i), tables, report}
 		v.name(c.Name, seen)
 		v.role(c)
 		v.queues(c)
+		v.alone(c, i, owners)
 		v.buckets(c)
 		v.route(c, destinations)
 	}
@@ -105,6 +107,19 @@ func (v validator) queues(c Connection) {
 	}
 	for i, queue := range c.QueueURLs {
 		check(fmt.Sprintf("queue_urls[%d]", i), queue)
+	}
+}
+
+// alone checks that no earlier connection has a queue of this one: each message
+// would go to either of them.
+func (v validator) alone(c Connection, i int, owners map[string]int) {
+	for _, queue := range c.Queues() {
+		owner, taken := owners[queue]
+		v.require(!taken || owner == i, "queue_url",
+			fmt.Sprintf("is a queue of connections[%d] too, and each message goes to one of them only; give each connection its own queue", owner))
+		if !taken {
+			owners[queue] = i
+		}
 	}
 }
 
