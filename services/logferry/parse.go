@@ -43,7 +43,7 @@ the decompressed file and the reason; so is a file. The status is then 3.`,
 	name := c.Flags().String("format", "", "`NAME` of the format, see logferry formats; told by name and content if empty")
 	output := c.Flags().String("output", parse.JSONLines, "`FORM` of the rows: "+strings.Join(parse.Outputs(), ", "))
 	path := c.Flags().StringP("out", "o", "", "`FILE` to write to instead of standard output")
-	c.RunE = func(c *cobra.Command, args []string) error {
+	c.RunE = func(c *cobra.Command, files []string) error {
 		var f *format.Format
 		if *name != "" {
 			var err error
@@ -54,7 +54,10 @@ the decompressed file and the reason; so is a file. The status is then 3.`,
 		if !slices.Contains(parse.Outputs(), *output) {
 			return app.Usage(fmt.Errorf("there is no output %q; there are %s", *output, strings.Join(parse.Outputs(), ", ")))
 		}
-		return toFile(*path, c.OutOrStdout(), func(w io.Writer) error { return parseTo(c, w, *output, f, args) })
+		if err := inputs(files, *path); err != nil {
+			return err
+		}
+		return toFile(*path, c.OutOrStdout(), func(w io.Writer) error { return parseTo(c, w, *output, f, files) })
 	}
 	return c
 }
@@ -71,6 +74,28 @@ func parseTo(c *cobra.Command, w io.Writer, output string, f *format.Format, fil
 	if p.Records+p.Objects > 0 {
 		err := fmt.Errorf("rejected records: %d, files: %d", p.Records, p.Objects)
 		return &app.StatusError{Status: statusRejected, Err: err}
+	}
+	return nil
+}
+
+// inputs checks that the files are there and that the output is none of them,
+// before the output is emptied.
+func inputs(files []string, output string) error {
+	out, outErr := os.Stat(output)
+	for _, name := range files {
+		if name == "-" {
+			continue
+		}
+		in, err := os.Stat(name)
+		if err != nil {
+			return fmt.Errorf("open the log: %w", err)
+		}
+		if in.IsDir() {
+			return app.Usage(fmt.Errorf("%s is a directory; name the files in it", name))
+		}
+		if outErr == nil && os.SameFile(in, out) {
+			return app.Usage(fmt.Errorf("-o %s is also read; name another file", output))
+		}
 	}
 	return nil
 }

@@ -74,6 +74,18 @@ func TestReadings(t *testing.T) {
 	quantile(0.5, "c", math.NaN())
 }
 
+func TestProgram(t *testing.T) {
+	f := func(arg0, want string) {
+		t.Helper()
+		if got := program(arg0); got != want {
+			t.Errorf("%s: got %q; want %q", arg0, got, want)
+		}
+	}
+	f("logferry", "logferry")
+	f("bin/logferry", "bin/logferry")
+	f("/tmp/go-build123/b001/exe/logferry", "go run ./services/logferry")
+}
+
 func TestThousands(t *testing.T) {
 	f := func(n int64, want string) {
 		t.Helper()

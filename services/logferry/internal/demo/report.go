@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -103,12 +105,21 @@ func (d *demo) check(r readings) error {
 	return errors.Join(problems...)
 }
 
+// program returns what to type to run this program again. What "go run" built
+// is gone when it ends.
+func program(arg0 string) string {
+	if strings.Contains(arg0, "go-build") {
+		return "go run ./services/logferry"
+	}
+	return arg0
+}
+
 // next says where to look.
 func (d *demo) next() {
 	rows := filepath.Join(d.Dir, "rows")
 	fmt.Fprintf(d.Out, "\nThe rows, as they were posted:   head -n 2 %s\n", filepath.Join(rows, "AWSVPCFlow.jsonl"))
 	fmt.Fprintf(d.Out, "What the services logged:        less %s\n", filepath.Join(d.Dir, "logferry.log"))
-	fmt.Fprintf(d.Out, "Where each column comes from:    logferry formats cloudtrail\n")
+	fmt.Fprintf(d.Out, "Where each column comes from:    %s formats cloudtrail\n", program(os.Args[0]))
 	if d.rows.full() {
 		fmt.Fprintf(d.Out, "Only the first %d MB of rows were kept.\n", maxRowBytes>>20)
 	}
