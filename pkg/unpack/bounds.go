@@ -23,6 +23,7 @@ const (
 	maxPage    = 8 << 20
 	maxValues  = 1 << 20 // in a page
 	maxAlloc   = 64 << 20
+	maxText    = 16 << 20 // of batchRows rows; those of flow logs have some 2 MiB
 )
 
 // checkFooter checks the file's frame, and that no list in its index claims to

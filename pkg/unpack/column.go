@@ -55,8 +55,9 @@ func bind[T any](c *column, r reader[T], render func(dst []byte, v T) []byte) {
 	c.render = func(dst []byte, i int) []byte { return render(dst, values[i]) }
 }
 
-// fill reads and renders the next rows.
-func (c *column) fill(rows int) error {
+// fill reads and renders the next rows, in room bytes at most. A dictionary
+// lets few bytes stand for many.
+func (c *column) fill(rows, room int) error {
 	c.text = c.text[:0]
 	for done := 0; done < rows; {
 		total, values, err := c.load(int64(rows-done), c.levels[:rows-done])
@@ -66,7 +67,7 @@ func (c *column) fill(rows int) error {
 		if total <= 0 {
 			return fmt.Errorf("has fewer rows than the index says")
 		}
-		if err := c.append(done, int(total), values); err != nil {
+		if err := c.append(done, int(total), values, room); err != nil {
 			return err
 		}
 		done += int(total)
@@ -75,7 +76,7 @@ func (c *column) fill(rows int) error {
 }
 
 // append renders rows that have just been read, values of them not null.
-func (c *column) append(from, rows, values int) error {
+func (c *column) append(from, rows, values, room int) error {
 	next := 0
 	for row := range rows {
 		start := len(c.text)
@@ -90,6 +91,9 @@ func (c *column) append(from, rows, values int) error {
 			if b == ' ' || b == '\n' || b == '\r' {
 				return unsupported("a value of column %s holds white space", c.name)
 			}
+		}
+		if len(c.text) > room {
+			return unsupported("%d rows are longer than %d bytes", batchRows, maxText)
 		}
 		if len(c.text) == start {
 			c.text = append(c.text, '-')

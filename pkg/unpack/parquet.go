@@ -132,10 +132,12 @@ func (l *lines) render() error {
 		l.group++
 	}
 	rows := int(min(l.left, batchRows))
+	room := maxText
 	for _, c := range l.columns {
-		if err := c.fill(rows); err != nil {
+		if err := c.fill(rows, room); err != nil {
 			return fmt.Errorf("column %s: %w", c.name, err)
 		}
+		room -= len(c.text)
 	}
 	for row := range rows {
 		for i, c := range l.columns {

@@ -94,6 +94,7 @@ func TestParquet(t *testing.T) {
 
 	// what has no text of one line
 	f(flowParquet(t, parquet.WithCompression(compress.Codecs.Snappy)), flowText[:44], fault.Unsupported)
+	f(manyLong(t), "account-id\n", fault.Unsupported)
 	f(parquetFile(t, flowFields[1:2], `[{"account_id": "two words"}]`), "account-id\n", fault.Unsupported)
 	f(parquetFile(t, []arrow.Field{{Name: "list", Type: arrow.ListOf(arrow.PrimitiveTypes.Int32)}}, `[{"list": [1]}]`), "", fault.Unsupported)
 	f(parquetFile(t, []arrow.Field{{Name: "s", Type: arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int32})}}, `[{"s": {"x": 1}}]`), "", fault.Unsupported)
@@ -109,6 +110,13 @@ func TestParquet(t *testing.T) {
 	if err != nil || len(left) != 0 {
 		t.Errorf("temporary files left: %v, %v", left, err)
 	}
+}
+
+// manyLong is a small file whose rows are long: a dictionary has one value for
+// all of them.
+func manyLong(t testing.TB) string {
+	row := `{"account_id": "` + strings.Repeat("x", 100_000) + `"}`
+	return parquetFile(t, flowFields[1:2], "["+strings.Repeat(row+",", 199)+row+"]", parquet.WithDictionaryPageSizeLimit(1<<20))
 }
 
 // A file of many batches, row groups and pages comes out in order.
