@@ -191,6 +191,8 @@ func judge(err error) error {
 		status = answer.HTTPStatusCode()
 	}
 	switch {
+	case isOfCredentials(err, code):
+		return err
 	case code == "InvalidObjectState":
 		return fault.Permanent(fault.ObjectArchived, fmt.Errorf("the object is archived and must be restored first: %w", err))
 	case code == "MethodNotAllowed": // of a delete marker
@@ -205,4 +207,18 @@ func judge(err error) error {
 		return fault.Limited(mendTries, mendWait, fault.ObjectDenied, fmt.Errorf("access denied; the role needs s3:GetObject, and s3:ListBucket to tell missing objects: %w", err))
 	}
 	return err
+}
+
+// isOfCredentials reports whether it is the caller that is refused and not the
+// object: a role that cannot be assumed, an expired or unknown key, a clock
+// that is wrong. No object is given up for that.
+func isOfCredentials(err error, code string) bool {
+	if _, ok := errors.AsType[*awscred.RoleError](err); ok {
+		return true
+	}
+	switch code {
+	case "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired":
+		return true
+	}
+	return false
 }

@@ -2,8 +2,11 @@ package fetcher
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,6 +14,10 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/fault"
@@ -93,6 +100,16 @@ func TestResume(t *testing.T) {
 		return false
 	})
 
+	// a store that tells the whole object's checksum with a part of it
+	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(text)))
+	f(text, 2, func(n int, rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		rw.Header().Set("X-Amz-Checksum-Crc32", base64.StdEncoding.EncodeToString(sum))
+		if n == 0 {
+			cut(rw, r, next, 1000)
+		}
+		return false
+	})
+
 	// the line goes quiet, before and in the answer
 	w.fetcher.buckets.quiet = 200 * time.Millisecond
 	f(text, 3, func(n int, rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
@@ -153,7 +170,6 @@ func TestAnswers(t *testing.T) {
 
 	// until somebody mends a configuration
 	f(403, "AccessDenied", "", time.Minute)
-	f(403, "InvalidAccessKeyId", "", time.Minute)
 	f(400, "KMS.DisabledException", "", time.Minute)
 
 	// for now
@@ -161,6 +177,27 @@ func TestAnswers(t *testing.T) {
 	f(500, "InternalError", "", 0)
 	f(400, "RequestTimeout", "", 0)
 	f(400, "ExpiredToken", "", 0)
+}
+
+// Credentials that do not work are no reason to give an object up, however
+// long that lasts; a permission that is missing is, after half an hour.
+func TestCredentialsCostNoObject(t *testing.T) {
+	f := func(err error, permanent bool) {
+		t.Helper()
+		if got := fault.IsPermanent(fault.Final(judge(err), 1000)); got != permanent {
+			t.Errorf("%v: permanent %v; want %v", err, got, permanent)
+		}
+	}
+	refused := func(code string) error {
+		return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusForbidden}},
+			Err:      &smithy.GenericAPIError{Code: code},
+		}}
+	}
+	f(refused("AccessDenied"), true)
+	for _, code := range []string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "ExpiredToken"} {
+		f(refused(code), false)
+	}
 }
 
 // An object that was replaced after it was announced, before or while it is
