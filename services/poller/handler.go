@@ -47,12 +47,34 @@ func (q *queue) handle(ctx context.Context, m *Message, out *stage.Emitter[*logf
 
 // emit passes on one object.
 func (q *queue) emit(ctx context.Context, m *Message, o notification.Object, out *stage.Emitter[*logferryv1.Object]) error {
-	o, err := q.objects.identify(ctx, o)
+	o, err := q.identify(ctx, o)
 	if err != nil {
 		return err
 	}
 	q.metrics.objects.Inc()
 	return out.Emit(ctx, q.object(m, o))
+}
+
+// maxLooks is how often an object is looked up while its message is held: for
+// some half an hour.
+const maxLooks = 30
+
+// identify gives o its identity and waits out an S3 that does not answer. To
+// give the message back instead would let its receives run up, until the queue
+// itself sets the message aside.
+func (q *queue) identify(ctx context.Context, o notification.Object) (notification.Object, error) {
+	for try := 1; ; try++ {
+		known, err := q.objects.identify(ctx, o)
+		if err == nil || try == maxLooks || ctx.Err() != nil {
+			return known, err
+		}
+		if unsaid, ok := q.faults.turn("look up"); ok {
+			q.log.Warn("an object cannot be looked up; trying again", "bucket", o.Bucket, "key", o.Key, "err", err, "unsaid", unsaid)
+		}
+		if fault.Sleep(ctx, fault.Wait(err, try)) != nil {
+			return o, err
+		}
+	}
 }
 
 // object describes o for the fetcher.

@@ -3,9 +3,12 @@ package poller
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -102,4 +105,33 @@ func TestBucketRegionIsRemembered(t *testing.T) {
 	if len(s.regions) > maxBuckets {
 		t.Errorf("got %d buckets remembered; want at most %d", len(s.regions), maxBuckets)
 	}
+}
+
+// An S3 that is away for minutes costs no receive of the message.
+func TestOutageIsWaitedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		back := time.Now().Add(10 * time.Minute)
+		s := &objects{region: "eu-west-1", regions: map[string]string{}}
+		s.head = func(context.Context, string, *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
+			if time.Now().Before(back) {
+				return nil, refusal(503, "")
+			}
+			return &s3.HeadObjectOutput{ETag: aws.String("e")}, nil
+		}
+		log := slog.New(slog.DiscardHandler)
+		q := &queue{objects: s, log: log, faults: &faultLog{log: log}}
+		o, err := q.identify(t.Context(), notification.Object{Bucket: "b", Key: "k"})
+		if err != nil || o.ETag != "e" {
+			t.Errorf("got %+v, %v; want the object once S3 is back", o, err)
+		}
+		if late := time.Since(back); late > time.Minute {
+			t.Errorf("%v late", late)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		back = time.Now().Add(time.Hour)
+		if _, err := q.identify(ctx, notification.Object{Bucket: "b", Key: "k"}); err == nil {
+			t.Error("no error after the context has ended")
+		}
+	})
 }
