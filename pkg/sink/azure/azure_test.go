@@ -507,6 +507,34 @@ func TestCloseInHaste(t *testing.T) {
 	})
 }
 
+// A part that waits for the next call when the sink ends is settled too.
+func TestCloseInHasteWithAPartInHand(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := service{answer: func(post) reply { return reply{status: 404} }}
+		s := svc.start(t, func(o *Options) { o.Calls = 1 })
+		var writers conc.WaitGroup
+		write := func(rows int) {
+			writers.Go(func() {
+				b := numbered("A", 0, rows, 60_000)
+				defer b.Release()
+				if _, err := s.Write(context.WithoutCancel(t.Context()), b); !errors.Is(err, ErrClosed) {
+					t.Errorf("write: got %v; want %v", err, ErrClosed)
+				}
+			})
+			synctest.Wait()
+		}
+		write(10)
+		write(10) // does not fit the call of the first
+		<-time.After(2 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("close: got %v; want the context's error", err)
+		}
+		writers.Wait()
+	})
+}
+
 // A defect while sending must come back from Write, not hang it.
 func TestPanicIsAnError(t *testing.T) {
 	bubble(t, func(t *testing.T) {

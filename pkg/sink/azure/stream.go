@@ -65,6 +65,18 @@ func (s *stream) work(ctx context.Context) {
 			s.send(ctx, parts)
 		}
 	}
+	s.abandon()
+}
+
+// abandon settles the part that nobody will send any more, so that its Write
+// returns.
+func (s *stream) abandon() {
+	<-s.turn
+	defer func() { s.turn <- struct{}{} }()
+	if s.head != nil {
+		close(s.head.done)
+		s.head = nil
+	}
 }
 
 // gather waits for its turn and for a part, and then for others to share the
