@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -70,6 +72,12 @@ func TestJudge(t *testing.T) {
 	f(refused(404, "NotFound", ""), slow, misconfigured, 0, advise404)
 	f(refused(409, "", ""), slow, misconfigured, 0, adviseUnknown)
 	f(refused(308, "", ""), slow, misconfigured, 0, adviseRedirect)
+	// no answer: a person is called when the endpoint itself is wrong
+	post := func(err error) error { return &url.Error{Op: "Post", URL: "https://dce.test", Err: err} }
+	f(post(&net.DNSError{Err: "no such host", IsNotFound: true}), again, noAnswer, 0, adviseName)
+	f(post(&net.DNSError{Err: "server misbehaving", IsTemporary: true}), again, noAnswer, 0, "")
+	f(post(&tls.CertificateVerificationError{Err: errors.New("unknown authority")}), again, noAnswer, 0, adviseCertificate)
+	f(post(io.ErrUnexpectedEOF), again, noAnswer, 0, "")
 	f(&tokenError{errors.New("invalid_client")}, again, noToken, 0, adviseToken)
 	// what passes
 	f(refused(429, "", "", "Retry-After", "17"), again, throttled, 17*time.Second, "")

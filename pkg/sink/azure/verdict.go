@@ -1,9 +1,11 @@
 package azure
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -63,13 +65,15 @@ type verdict struct {
 
 // What to do about the answers that only a person can change.
 const (
-	adviseToken    = "no token: check the destination's credential (kind, tenant_id, client_id, secret or certificate) and that the login host can be reached"
-	advise401      = "the token is refused: check that the destination's cloud and tenant are those of the data collection rule"
-	advise403      = "grant the writer's identity the role Monitoring Metrics Publisher on the data collection rule; a new grant takes up to 30 minutes to work"
-	advise404      = "check the destination's endpoint and the immutable id of the rule (dcr-...)"
-	adviseStream   = "the data collection rule does not fit: check the stream's name, its columns and its transformation; a change of the rule takes some minutes to work"
-	adviseUnknown  = "the service refuses the call for a reason that Logferry does not know: see its code and message"
-	adviseRedirect = "the endpoint redirects: set the destination's endpoint to the logs ingestion endpoint itself"
+	adviseToken       = "no token: check the destination's credential (kind, tenant_id, client_id, secret or certificate) and that the login host can be reached"
+	advise401         = "the token is refused: check that the destination's cloud and tenant are those of the data collection rule"
+	advise403         = "grant the writer's identity the role Monitoring Metrics Publisher on the data collection rule; a new grant takes up to 30 minutes to work"
+	advise404         = "check the destination's endpoint and the immutable id of the rule (dcr-...)"
+	adviseStream      = "the data collection rule does not fit: check the stream's name, its columns and its transformation; a change of the rule takes some minutes to work"
+	adviseCertificate = "the endpoint's certificate is not trusted: check the destination's endpoint, and name the certificates to trust in its ca_file"
+	adviseName        = "the endpoint's host does not exist: check the destination's endpoint, and DNS here"
+	adviseUnknown     = "the service refuses the call for a reason that Logferry does not know: see its code and message"
+	adviseRedirect    = "the endpoint redirects: set the destination's endpoint to the logs ingestion endpoint itself"
 )
 
 // judge decides what the outcome of a call means. This is the table:
@@ -92,11 +96,23 @@ func judge(err error) verdict {
 	}
 	response, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok {
-		return verdict{step: again, outcome: noAnswer, err: err}
+		return verdict{step: again, outcome: noAnswer, advice: adviseReach(err), err: err}
 	}
 	v := judgeStatus(response)
 	v.err = refusal(response)
 	return v
+}
+
+// adviseReach tells an endpoint that is wrong from one that is out of reach for
+// a while, about which there is nothing to say.
+func adviseReach(err error) string {
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+		return adviseName
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return adviseCertificate
+	}
+	return ""
 }
 
 func judgeStatus(r *azcore.ResponseError) verdict {
