@@ -216,6 +216,9 @@ func isOfCredentials(err error, code string) bool {
 	if _, ok := errors.AsType[*awscred.RoleError](err); ok {
 		return true
 	}
+	if _, ok := errors.AsType[*awscred.BaseError](err); ok {
+		return true
+	}
 	switch code {
 	case "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired":
 		return true
