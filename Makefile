@@ -48,9 +48,9 @@ lint: $(tools)/.built ## gofmt, go vet, staticcheck and buf's rules for protobuf
 	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet $(packages)
-	go vet -tags 'conformance large moto wire' ./tests/...
+	go vet -tags 'chaos conformance large moto wire' ./tests/...
 	cd proto && $(tools)/buf lint
-	$(tools)/staticcheck -tags 'conformance,large,moto,wire' $(packages)
+	$(tools)/staticcheck -tags 'chaos,conformance,large,moto,wire' $(packages)
 
 .PHONY: generate
 generate: $(tools)/.built ## rewrite what is generated: protobuf code, tables in documents
@@ -94,6 +94,10 @@ moto: ## the pipeline against moto, an AWS stand-in of others; needs moto_server
 .PHONY: large
 large: ## an object of 2 GB in little memory
 	go test -tags large -count 1 -run Large ./tests/e2e/...
+
+.PHONY: chaos
+chaos: ## processes and the bus are killed, and both clouds misbehave, while objects pass
+	go test -tags chaos -count 1 -run Chaos ./tests/e2e/...
 
 .PHONY: wire
 wire: ## the wire contract read from JavaScript; needs node and npm
