@@ -234,4 +234,3 @@ func members(message []byte, number protowire.Number) [][]byte {
 	}
 	return values
 }
-
