@@ -221,23 +221,24 @@ func (s *jsonSplitter) scalar() error {
 // container passes the object or array at the next byte.
 func (s *jsonSplitter) container() error {
 	for depth := 0; ; {
-		for s.pos < len(s.buf) {
-			switch s.buf[s.pos] {
+		for i := s.pos; i < len(s.buf); i++ {
+			switch s.buf[i] {
 			case '{', '[':
 				depth++
 			case '}', ']':
 				if depth--; depth == 0 {
-					s.pos++
+					s.pos = i + 1
 					return nil
 				}
 			case '"':
+				s.pos = i
 				if err := s.quoted(); err != nil {
 					return err
 				}
-				continue
+				i = s.pos - 1
 			}
-			s.pos++
 		}
+		s.pos = len(s.buf)
 		if err := s.fill(); err != nil {
 			return s.unfinished(err, "a value")
 		}
@@ -249,6 +250,10 @@ func (s *jsonSplitter) quoted() error {
 	s.pos++
 	for {
 		s.pos += unquoted(s.buf[s.pos:])
+		if s.pos < len(s.buf) && s.buf[s.pos] == '"' {
+			s.pos++
+			return nil
+		}
 		c, err := s.next()
 		if err != nil {
 			return s.unfinished(err, "a string")

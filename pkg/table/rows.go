@@ -54,6 +54,7 @@ type Rows struct {
 // of the current row's value or nothing is behind them.
 type column struct {
 	kind    Type
+	text    bool   // of kind String or Dynamic
 	rows    int    // committed rows in the buffers; later ones are null
 	valid   []byte // bitmap
 	nulls   int
@@ -70,7 +71,9 @@ func NewRows(schema *arrow.Schema) *Rows {
 	r := &Rows{schema: schema, columns: make([]column, schema.NumFields())}
 	for i, f := range schema.Fields() {
 		kind, _ := f.Metadata.GetValue(TypeKey)
-		r.columns[i].kind = Type(kind)
+		c := &r.columns[i]
+		c.kind = Type(kind)
+		c.text = c.kind == String || c.kind == Dynamic
 	}
 	r.reset()
 	return r
@@ -82,14 +85,12 @@ func (r *Rows) reset() {
 		c := &r.columns[i]
 		// The buffers went to Arrow: start new ones of the size last needed.
 		offsets := len(c.offsets)
-		*c = column{kind: c.kind, data: make([]byte, 0, len(c.data)), valid: make([]byte, 0, len(c.valid))}
-		if c.isText() {
+		*c = column{kind: c.kind, text: c.text, data: make([]byte, 0, len(c.data)), valid: make([]byte, 0, len(c.valid))}
+		if c.text {
 			c.offsets = binary.LittleEndian.AppendUint32(make([]byte, 0, max(offsets, 4)), 0)
 		}
 	}
 }
-
-func (c *column) isText() bool { return c.kind == String || c.kind == Dynamic }
 
 // Len returns the number of committed rows.
 func (r *Rows) Len() int { return r.rows }
@@ -177,7 +178,9 @@ func (r *Rows) open(col int) *column {
 	c := &r.columns[col]
 	if !c.set {
 		c.set = true
-		c.pad(r.rows)
+		if c.rows < r.rows {
+			c.pad(r.rows)
+		}
 		r.touched = append(r.touched, col)
 	}
 	c.data = c.data[:c.end]
@@ -193,19 +196,30 @@ func (c *column) pad(rows int) {
 	c.rows = rows
 	c.nulls += n
 	c.valid = appendZeros(c.valid, (rows+7)/8-len(c.valid))
-	switch c.kind {
-	case String, Dynamic:
+	switch {
+	case c.text:
 		for range n {
 			c.offsets = binary.LittleEndian.AppendUint32(c.offsets, uint32(c.end))
 		}
-	case Bool:
+	case c.kind == Bool:
 		c.data = appendZeros(c.data[:c.end], (rows+7)/8-c.end)
-	case Int:
+	case c.kind == Int:
 		c.data = appendZeros(c.data[:c.end], 4*n)
 	default:
 		c.data = appendZeros(c.data[:c.end], 8*n)
 	}
 	c.end = len(c.data)
+}
+
+// appendBit appends bit number i to a bitmap.
+func appendBit(bits []byte, i int, bit bool) []byte {
+	if i%8 == 0 {
+		bits = append(bits, 0)
+	}
+	if bit {
+		bits[i/8] |= 1 << (i % 8)
+	}
+	return bits
 }
 
 func appendZeros(dst []byte, n int) []byte {
@@ -228,21 +242,11 @@ func (c *column) commit() {
 	if !c.set {
 		return
 	}
-	row := c.rows
-	if row%8 == 0 {
-		c.valid = append(c.valid, 0)
-	}
-	c.valid[row/8] |= 1 << (row % 8)
-	switch c.kind {
-	case String, Dynamic:
+	c.valid = appendBit(c.valid, c.rows, true)
+	if c.text {
 		c.offsets = binary.LittleEndian.AppendUint32(c.offsets, uint32(len(c.data)))
-	case Bool:
-		if row%8 == 0 {
-			c.data = append(c.data, 0)
-		}
-		if c.truth {
-			c.data[row/8] |= 1 << (row % 8)
-		}
+	} else if c.kind == Bool {
+		c.data = appendBit(c.data, c.rows, c.truth)
 	}
 	c.rows++
 	c.end, c.set = len(c.data), false
@@ -270,7 +274,7 @@ func (r *Rows) Take() (arrow.Record, Flaws) {
 		if c.nulls == 0 {
 			buffers[0] = nil
 		}
-		if c.isText() {
+		if c.text {
 			buffers = append(buffers, memory.NewBufferBytes(c.offsets))
 		}
 		buffers = append(buffers, memory.NewBufferBytes(c.data))

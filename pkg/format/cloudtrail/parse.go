@@ -82,18 +82,26 @@ func (p parser) fill(record []byte, rows *table.Rows) error {
 // cidrIp (cIDRIP in RDS), or the first of a list with the members below. It
 // takes one of several: the whole list is in RequestParameters.
 func (p parser) rule(parameters []byte, rows *table.Rows) {
-	rule, cidr := parameters, jsontext.Get(parameters, "cidrIp")
+	rule, cidr := parameters, get(parameters, "cidrIp")
 	if cidr == nil {
-		cidr = jsontext.Get(parameters, "cIDRIP")
+		cidr = get(parameters, "cIDRIP")
 	}
-	if cidr == nil && jsontext.Get(parameters, "ipProtocol") == nil {
-		rule = jsontext.First(jsontext.Get(parameters, "ipPermissions", "items"))
-		cidr = jsontext.Get(jsontext.First(jsontext.Get(rule, "ipRanges", "items")), "cidrIp")
+	if cidr == nil && get(parameters, "ipProtocol") == nil {
+		rule = jsontext.First(get(parameters, "ipPermissions", "items"))
+		cidr = get(jsontext.First(get(rule, "ipRanges", "items")), "cidrIp")
 	}
-	p.copy(ipProtocol, jsontext.Get(rule, "ipProtocol"), rows)
-	p.copy(sourcePort, jsontext.Get(rule, "fromPort"), rows)
-	p.copy(destinationPort, jsontext.Get(rule, "toPort"), rows)
+	p.copy(ipProtocol, get(rule, "ipProtocol"), rows)
+	p.copy(sourcePort, get(rule, "fromPort"), rows)
+	p.copy(destinationPort, get(rule, "toPort"), rows)
 	p.copy(cidrIP, cidr, rows)
+}
+
+// get is [jsontext.Get] for which null is as good as missing.
+func get(text []byte, path ...string) []byte {
+	if value := jsontext.Get(text, path...); string(value) != "null" {
+		return value
+	}
+	return nil
 }
 
 // copy sets a column to a value that is in RequestParameters too, if it is
