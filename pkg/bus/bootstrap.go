@@ -54,8 +54,11 @@ func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
 			return err
 		}
 	}
-	if _, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: bucketPauses, Description: "until when rules are not to be called", TTL: pauseAge, Replicas: b.config.Replicas,
+	if err := untilReady(ctx, func() error {
+		_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: bucketPauses, Description: "until when rules are not to be called", TTL: pauseAge, Replicas: b.config.Replicas,
+		})
+		return err
 	}); err != nil {
 		return fmt.Errorf("create bucket %s: %w", bucketPauses, err)
 	}
@@ -65,7 +68,7 @@ func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
 	if err := b.ensureConsumer(ctx, streamRaw, durableParser, subjectRaw+".>"); err != nil {
 		return err
 	}
-	wanted := map[string]bool{}
+	wanted := map[string]bool{durableFetcher: true, durableParser: true}
 	for destination, tables := range t.Destinations {
 		for _, table := range tables {
 			durable := writerDurable(destination, table)
@@ -75,7 +78,8 @@ func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
 			}
 		}
 	}
-	return b.warnOfStrays(ctx, wanted)
+	b.wanted = wanted
+	return b.warnOfStrays(ctx)
 }
 
 // streams returns the streams' settings. All use limits retention, so that
@@ -103,21 +107,30 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 	}
 }
 
-// ensureStream creates or updates a stream. A cluster that has just started
-// may not be ready to place one: that is waited out for as long as ctx allows.
-func (b *Bus) ensureStream(ctx context.Context, config jetstream.StreamConfig) error {
+// untilReady calls f until JetStream is ready for it. A server that restarts,
+// or a cluster that has just started, may not be: that is waited out for as
+// long as ctx allows.
+func untilReady(ctx context.Context, f func() error) error {
 	for attempt := 1; ; attempt++ {
-		_, err := b.js.CreateOrUpdateStream(ctx, config)
-		if err == nil {
-			return nil
+		err := f()
+		if err == nil || ctx.Err() != nil || !notReady(err) {
+			return err
 		}
-		if !notReady(err) {
-			return fmt.Errorf("create stream %s: %w", config.Name, err)
-		}
-		if werr := fault.Sleep(ctx, fault.Wait(err, attempt)); werr != nil {
-			return fmt.Errorf("create stream %s: %w", config.Name, err)
+		if fault.Sleep(ctx, fault.Wait(err, attempt)) != nil {
+			return err
 		}
 	}
+}
+
+func (b *Bus) ensureStream(ctx context.Context, config jetstream.StreamConfig) error {
+	err := untilReady(ctx, func() error {
+		_, err := b.js.CreateOrUpdateStream(ctx, config)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create stream %s: %w", config.Name, err)
+	}
+	return nil
 }
 
 func (b *Bus) ensureConsumer(ctx context.Context, stream, durable, filter string) error {
@@ -125,10 +138,13 @@ func (b *Bus) ensureConsumer(ctx context.Context, stream, durable, filter string
 	if stream == streamObjects {
 		pending = maxPendingObjects
 	}
-	_, err := b.js.CreateOrUpdateConsumer(ctx, stream, jetstream.ConsumerConfig{
-		Durable: durable, FilterSubject: filter,
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
-		MaxAckPending: pending, MaxDeliver: -1,
+	err := untilReady(ctx, func() error {
+		_, err := b.js.CreateOrUpdateConsumer(ctx, stream, jetstream.ConsumerConfig{
+			Durable: durable, FilterSubject: filter,
+			AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
+			MaxAckPending: pending, MaxDeliver: -1,
+		})
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("create consumer %s of stream %s: %w", durable, stream, err)
@@ -138,13 +154,17 @@ func (b *Bus) ensureConsumer(ctx context.Context, stream, durable, filter string
 
 // warnOfStrays tells of durables whose destination or table is no longer
 // configured: what they have not delivered stays where it is.
-func (b *Bus) warnOfStrays(ctx context.Context, wanted map[string]bool) error {
-	infos, err := b.consumers(ctx, streamRows)
+func (b *Bus) warnOfStrays(ctx context.Context) error {
+	var infos []*jetstream.ConsumerInfo
+	err := untilReady(ctx, func() (err error) {
+		infos, err = b.consumers(ctx, streamRows)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	for _, info := range infos {
-		if left := backlog(info); info.Config.Durable != "" && !wanted[info.Name] && left > 0 {
+		if left := backlog(info); !b.wanted[info.Name] && left > 0 {
 			b.log.Warn("rows wait for a destination and table that are not configured; configure them again or remove the consumer",
 				"consumer", info.Name, "batches", left)
 		}
@@ -152,7 +172,8 @@ func (b *Bus) warnOfStrays(ctx context.Context, wanted map[string]bool) error {
 	return nil
 }
 
-// consumers returns the state of all consumers of a stream.
+// consumers returns the state of the services' consumers of a stream. Who only
+// reads along delays nothing and holds nothing back.
 func (b *Bus) consumers(ctx context.Context, stream string) ([]*jetstream.ConsumerInfo, error) {
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
@@ -161,7 +182,9 @@ func (b *Bus) consumers(ctx context.Context, stream string) ([]*jetstream.Consum
 	list := s.ListConsumers(ctx)
 	var infos []*jetstream.ConsumerInfo
 	for info := range list.Info() {
-		infos = append(infos, info)
+		if isService(info.Name) {
+			infos = append(infos, info)
+		}
 	}
 	if list.Err() != nil {
 		return nil, fmt.Errorf("consumers of stream %s: %w", stream, list.Err())

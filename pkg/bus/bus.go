@@ -34,6 +34,9 @@ const (
 	pullBatches  = 16      // and their number
 )
 
+// minPayload is the message size that the wire contract counts on.
+const minPayload = 1 << 20
+
 // pullWait is how long one pull waits for messages. It is short because a
 // source that ends must see its last pull out.
 const pullWait = time.Second
@@ -53,7 +56,8 @@ type Bus struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	metrics *metrics
-	loops   conc.WaitGroup // sources and gates
+	wanted  map[string]bool // durables of the configuration; set by Bootstrap
+	loops   conc.WaitGroup  // sources and gates
 	stop    func()
 	closing <-chan struct{} // closed when the bus closes: the end of the loops
 }
@@ -88,6 +92,9 @@ func (b *Bus) connect(ctx context.Context) (err error) {
 	}
 	if err = b.await(ctx); err != nil {
 		return err
+	}
+	if most := b.conn.MaxPayload(); most < minPayload {
+		return fmt.Errorf("bus at %q takes messages of at most %d bytes; set max_payload of the server to %d or more, its default", redact(url), most, minPayload)
 	}
 	return nil
 }
@@ -202,7 +209,8 @@ type Backlog struct {
 	Messages int64
 }
 
-// Backlog counts the work on all streams.
+// Backlog counts the work on all streams that the configuration has workers
+// for.
 func (b *Bus) Backlog(ctx context.Context) (Backlog, error) {
 	var total Backlog
 	for _, stream := range []string{streamObjects, streamRaw, streamRows} {
@@ -211,7 +219,9 @@ func (b *Bus) Backlog(ctx context.Context) (Backlog, error) {
 			return Backlog{}, err
 		}
 		for _, info := range infos {
-			total.Messages += backlog(info)
+			if b.wanted[info.Name] {
+				total.Messages += backlog(info)
+			}
 		}
 	}
 	return total, nil

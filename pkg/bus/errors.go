@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"errors"
 	"net/url"
 
@@ -14,12 +15,21 @@ const (
 	codeUnavailable     jetstream.ErrorCode = 10008
 )
 
-// notReady reports whether JetStream is only starting up or electing.
+// notReady reports whether the bus is only out of reach, starting up or
+// electing.
 func notReady(err error) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return api.ErrorCode == codeNoSuitablePeers || api.ErrorCode == codeUnavailable
 	}
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrNoStreamResponse)
+	for _, passing := range []error{
+		nats.ErrNoResponders, nats.ErrTimeout, context.DeadlineExceeded, nats.ErrDisconnected, nats.ErrReconnectBufExceeded,
+		jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled,
+	} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
 }
 
 // redact drops the password of a URL, for messages.

@@ -59,8 +59,17 @@ const (
 	contentDead   = `application/x-protobuf; messageType="logferry.v1.DeadLetter"`
 )
 
+// writerPrefix begins the names of all writers' durables.
+const writerPrefix = "writer-"
+
 func writerDurable(destination, table string) string {
-	return "writer-" + destination + "-" + table
+	return writerPrefix + destination + "-" + table
+}
+
+// isService reports whether a consumer is one of the services, perhaps of an
+// older configuration. All others only read along.
+func isService(consumer string) bool {
+	return consumer == durableFetcher || consumer == durableParser || strings.HasPrefix(consumer, writerPrefix)
 }
 
 func subject(tokens ...string) string { return strings.Join(tokens, ".") }

@@ -30,7 +30,11 @@ type Pauses struct {
 // Pauses returns the pauses of all rules, kept up to date until the bus
 // closes.
 func (b *Bus) Pauses(ctx context.Context) (*Pauses, error) {
-	store, err := b.js.KeyValue(ctx, bucketPauses)
+	var store jetstream.KeyValue
+	err := untilReady(ctx, func() (err error) {
+		store, err = b.js.KeyValue(ctx, bucketPauses)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", bucketPauses, err)
 	}

@@ -38,7 +38,11 @@ type source[T any] struct {
 
 func newSource[T any](ctx context.Context, b *Bus, stream, durable string, window int,
 	decode func(message) (T, error), letter func(jetstream.Msg) stage.DeadLetter) (*source[T], error) {
-	consumer, err := b.js.Consumer(ctx, stream, durable)
+	var consumer jetstream.Consumer
+	err := untilReady(ctx, func() (err error) {
+		consumer, err = b.js.Consumer(ctx, stream, durable)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("consumer %s of stream %s: %w", durable, stream, err)
 	}
@@ -82,7 +86,11 @@ func (s *source[T]) supply(ctx context.Context) {
 	var again <-chan time.Time // set while waiting after a failed pull
 	failures := 0
 	for {
-		if pull == nil && again == nil && len(queue) <= s.window/2 {
+		switch {
+		case pull != nil || again != nil || len(queue) > s.window/2:
+		case !s.bus.Connected(): // a pull would fail, and leave its subscription behind
+			again = time.After(reconnectWait)
+		default:
 			var err error
 			pull, err = s.consumer.Fetch(s.window, jetstream.FetchMaxBytes(pullBytes), jetstream.FetchMaxWait(pullWait))
 			if err != nil {
@@ -125,6 +133,9 @@ func (s *source[T]) supply(ctx context.Context) {
 		}
 	}
 }
+
+// reconnectWait is how often a source without connection looks for one.
+const reconnectWait = 200 * time.Millisecond
 
 // backOff tells of a failed pull and returns the channel to wait on.
 func (s *source[T]) backOff(ctx context.Context, err error, failures int) <-chan time.Time {

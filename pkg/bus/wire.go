@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/klauspost/compress/s2"
@@ -33,6 +34,10 @@ const maxPlainBody = 64 << 20
 const (
 	maxLetterBody  = 1_020_000
 	maxLetterError = 4096
+	// No layout that a format takes, and no key, is longer.
+	maxLetterLayout = 4096
+	maxLetterText   = 1024
+	maxName         = 64 // of a connection
 )
 
 // newMsg starts a message with what all messages carry.
@@ -226,20 +231,21 @@ func checkMsg(msg message, contentType string) error {
 func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
 	carrier := propagation.MapCarrier{}
 	otel.GetTextMapPropagator().Inject(ctx, carrier)
+	text := func(s string) string { return cutText(s, maxLetterText) } // whatever a message claimed, the letter can be stored
 	body, err := proto.Marshal(&logferryv1.DeadLetter{
-		Id: l.ID, Stage: l.Stage, Reason: string(l.Reason), Error: cutText(l.Error, maxLetterError),
-		Connection: l.Connection, Destination: l.Destination, Table: l.Table, Format: l.Format,
-		ObjectId: l.Object, Bucket: l.Bucket, Key: l.Key, VersionId: l.Version, Etag: l.ETag,
+		Id: text(l.ID), Stage: l.Stage, Reason: string(l.Reason), Error: cutText(l.Error, maxLetterError),
+		Connection: text(l.Connection), Destination: text(l.Destination), Table: text(l.Table), Format: text(l.Format),
+		ObjectId: text(l.Object), Bucket: text(l.Bucket), Key: text(l.Key), VersionId: text(l.Version), Etag: text(l.ETag),
 		Part: uint32(max(l.Part, 0)), HasPart: l.Part >= 0, Offset: l.Offset,
 		Attempts: uint32(l.Attempts), Time: timestamppb.New(l.Time),
 		ContentType: l.ContentType, Body: l.Body[:min(len(l.Body), maxLetterBody)], BodySize: l.BodySize,
-		Traceparent: carrier["traceparent"], Layout: l.Layout,
+		Traceparent: carrier["traceparent"], Layout: cutText(l.Layout, maxLetterLayout),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode dead letter: %w", err)
 	}
 	connection := l.Connection
-	if checkTokens(connection) != nil {
+	if checkTokens(connection) != nil || len(connection) > maxName || !utf8.ValidString(connection) {
 		connection = "unknown"
 	}
 	msg := newMsg(ctx, subject(subjectDead, l.Stage, connection), l.ID, contentDead, body)
@@ -249,8 +255,9 @@ func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
 
 // cutText cuts text to at most limit bytes of valid UTF-8.
 func cutText(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) > limit {
-		text = text[:limit]
+		text = strings.ToValidUTF8(text[:limit], "")
 	}
-	return strings.ToValidUTF8(text, "\uFFFD")
+	return text
 }

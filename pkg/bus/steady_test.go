@@ -1,0 +1,150 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/stage"
+)
+
+// Who reads along, however slowly, holds no publisher back and is no work that
+// is left; a worker of an older configuration holds back what it has not got.
+func TestReadersHoldNothingBack(t *testing.T) {
+	b := open(t)
+	publish(t, b.PublishRaw(), rawBatch(0, "one"))
+	consumer := func(stream, name string) {
+		t.Helper()
+		if _, err := b.js.CreateOrUpdateConsumer(t.Context(), stream, jetstream.ConsumerConfig{Durable: name, AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	consumer(streamRaw, "somebody")
+	s, err := b.Raw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next(t, s).Ack(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left, err := b.Backlog(t.Context())
+	if err != nil || left.Messages != 0 {
+		t.Errorf("backlog = %+v, %v; want none", left, err)
+	}
+	behind := func(stream string) int64 {
+		t.Helper()
+		pending, _, err := newGate(b, stream).read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pending
+	}
+	if n := behind(streamRaw); n != 0 {
+		t.Errorf("%d bytes are held back for a reader", n)
+	}
+	// rows of a destination that is no longer configured
+	consumer(streamRows, writerDurable("old", "AWSCloudTrail"))
+	old := rawBatch(0, "one")
+	old.Meta.Destination = "old"
+	publish(t, b.PublishRows(), old)
+	if left, err = b.Backlog(t.Context()); err != nil || left.Messages != 0 {
+		t.Errorf("backlog = %+v, %v; want none that nobody works on", left, err)
+	}
+	if n := behind(streamRows); n == 0 {
+		t.Error("rows that wait for their destination may be evicted")
+	}
+}
+
+// A source without connection asks for nothing and leaves nothing behind.
+func TestNoPullsWithoutConnection(t *testing.T) {
+	b := open(t)
+	s, err := b.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.server.stop()
+	waitFor(t, "the connection to break", func() bool { return !b.Connected() })
+	before := b.conn.NumSubscriptions()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := s.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("next: %v", err)
+	}
+	if n := b.conn.NumSubscriptions(); n != before {
+		t.Errorf("%d subscriptions; want %d as before", n, before)
+	}
+}
+
+// What a bus that restarts says is waited out at the start too.
+func TestUntilReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := func(passing error) {
+			t.Helper()
+			calls := 0
+			if err := untilReady(t.Context(), func() error {
+				if calls++; calls < 3 {
+					return passing
+				}
+				return nil
+			}); err != nil || calls != 3 {
+				t.Errorf("%v: got %v after %d calls; want success after 3", passing, err, calls)
+			}
+		}
+		f(nats.ErrTimeout)
+		f(nats.ErrNoResponders)
+		f(nats.ErrReconnectBufExceeded)
+		f(context.DeadlineExceeded)
+		boom := errors.New("boom")
+		if err := untilReady(t.Context(), func() error { return boom }); !errors.Is(err, boom) {
+			t.Errorf("got %v; want what will not pass", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := untilReady(ctx, func() error { return nats.ErrTimeout }); !errors.Is(err, nats.ErrTimeout) {
+			t.Errorf("got %v; want the last error at the end of the context", err)
+		}
+	})
+}
+
+// A letter can be stored whatever the message behind it claims: else its cause
+// would be tried again for ever.
+func TestLetterOfAnyText(t *testing.T) {
+	b := open(t)
+	bad := strings.Repeat("\xff\x00a", 20_000)
+	l := stage.DeadLetter{
+		ID: "parser.y.5", Stage: "parser", Reason: fault.Undecodable, Error: bad, Connection: bad, Key: bad, Layout: bad, Bucket: bad,
+		Table: bad, Part: -1, Time: time.Now(), Body: make([]byte, maxLetterBody),
+	}
+	if err := b.Graveyard().Bury(t.Context(), l); err != nil {
+		t.Error(err)
+	}
+}
+
+// Parts that a server is too small for must not become dead letters one by
+// one.
+func TestSmallServerIsRefused(t *testing.T) {
+	small, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), MaxPayload: 64 << 10, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	small.Start()
+	defer small.WaitForShutdown()
+	defer small.Shutdown()
+	if !small.ReadyForConnections(readyTimeout) {
+		t.Fatal("the server does not start")
+	}
+	config := DefaultConfig()
+	config.URL = small.ClientURL()
+	if _, err := Open(t.Context(), config, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "max_payload") {
+		t.Errorf("got %v; want that max_payload is too small", err)
+	}
+}
