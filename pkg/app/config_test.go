@@ -103,7 +103,7 @@ func golden(t *testing.T, file string) {
 
 func problems(text, environ string) string {
 	if _, err := read("in.yaml", []byte(text), strings.Fields(environ)); err != nil {
-		return err.Error() + "\n"
+		return strings.ReplaceAll(err.Error(), strings.Join(tables(), ", "), "(the tables)") + "\n" // a new format changes no golden file
 	}
 	return "none\n"
 }
