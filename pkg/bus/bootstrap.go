@@ -49,6 +49,31 @@ type Topology struct {
 // to the configuration. It is the only place that does; it changes nothing
 // that is as it should be, so every process may call it.
 func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
+	b.topology = t
+	b.wanted = map[string]bool{durableFetcher: true, durableParser: true}
+	for destination, tables := range t.Destinations {
+		for _, table := range tables {
+			b.wanted[writerDurable(destination, table)] = true
+		}
+	}
+	if err := b.build(ctx); err != nil {
+		return err
+	}
+	return b.warnOfStrays(ctx)
+}
+
+// rebuild makes anew what a server that lost its data no longer has. What was
+// on it is lost; what comes from now on is carried.
+func (b *Bus) rebuild(ctx context.Context, lost string) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	b.log.Error("the bus has lost a stream, with what was in it; making it anew", "stream", lost)
+	if err := b.build(ctx); err != nil {
+		b.log.Warn("cannot make the streams anew; trying again", "err", err)
+	}
+}
+
+func (b *Bus) build(ctx context.Context) error {
 	for _, config := range b.streams() {
 		if err := b.ensureStream(ctx, config); err != nil {
 			return err
@@ -68,18 +93,14 @@ func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
 	if err := b.ensureConsumer(ctx, streamRaw, durableParser, subjectRaw+".>"); err != nil {
 		return err
 	}
-	wanted := map[string]bool{durableFetcher: true, durableParser: true}
-	for destination, tables := range t.Destinations {
+	for destination, tables := range b.topology.Destinations {
 		for _, table := range tables {
-			durable := writerDurable(destination, table)
-			wanted[durable] = true
-			if err := b.ensureConsumer(ctx, streamRows, durable, subject(subjectRows, destination, table, ">")); err != nil {
+			if err := b.ensureConsumer(ctx, streamRows, writerDurable(destination, table), subject(subjectRows, destination, table, ">")); err != nil {
 				return err
 			}
 		}
 	}
-	b.wanted = wanted
-	return b.warnOfStrays(ctx)
+	return nil
 }
 
 // streams returns the streams' settings. All use limits retention, so that

@@ -56,10 +56,12 @@ type Bus struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	metrics *metrics
-	wanted  map[string]bool // durables of the configuration; set by Bootstrap
-	loops   conc.WaitGroup  // sources and gates
-	stop    func()
-	closing <-chan struct{} // closed when the bus closes: the end of the loops
+	// topology is that of Bootstrap, and wanted its durables.
+	topology Topology
+	wanted   map[string]bool
+	loops    conc.WaitGroup // sources and gates
+	stop     func()
+	closing  <-chan struct{} // closed when the bus closes: the end of the loops
 }
 
 // Open connects to the bus of the configuration: the server at its URL, or one

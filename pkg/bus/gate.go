@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"time"
@@ -67,6 +68,8 @@ func (g *gate) run(closing <-chan struct{}) {
 	for {
 		pending, limit, err := g.read(context.Background()) // JetStream's own timeout bounds it
 		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			g.bus.rebuild(context.Background(), g.stream)
 		case err != nil:
 			g.bus.log.Warn("cannot read the backlog of a stream", "stream", g.stream, "err", err)
 		case err == nil:

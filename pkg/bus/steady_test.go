@@ -15,6 +15,7 @@ import (
 
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/stage"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
 // Who reads along, however slowly, holds no publisher back and is no work that
@@ -146,5 +147,37 @@ func TestSmallServerIsRefused(t *testing.T) {
 	config.URL = small.ClientURL()
 	if _, err := Open(t.Context(), config, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "max_payload") {
 		t.Errorf("got %v; want that max_payload is too small", err)
+	}
+}
+
+// A server that comes back without its data is furnished again: else all would
+// wait for ever.
+func TestLostStreamsAreMadeAnew(t *testing.T) {
+	b := open(t)
+	p := b.PublishObjects()
+	s, err := b.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stream := range []string{streamObjects, streamRaw, streamRows, streamDead} {
+		if err := b.js.DeleteStream(t.Context(), stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	wait, err := p.Publish(ctx, &logferryv1.Object{Id: "o1", Connection: "org-trail"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Ack(ctx); err != nil {
+		t.Error(err)
 	}
 }
