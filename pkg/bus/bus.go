@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -61,7 +62,8 @@ type Bus struct {
 	wanted   map[string]bool
 	loops    conc.WaitGroup // sources and gates
 	stop     func()
-	closing  <-chan struct{} // closed when the bus closes: the end of the loops
+	refused  atomic.Pointer[error] // why the last try to connect failed
+	closing  <-chan struct{}       // closed when the bus closes: the end of the loops
 }
 
 // Open connects to the bus of the configuration: the server at its URL, or one
@@ -118,6 +120,7 @@ func (b *Bus) options() []nats.Option {
 				b.log.Warn("disconnected from the bus; reconnecting", "err", err)
 			}
 		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.refused.Store(&err) }),
 		nats.ReconnectHandler(func(c *nats.Conn) {
 			b.log.Info("reconnected to the bus", "server", c.ConnectedServerName())
 		}),
@@ -131,9 +134,18 @@ func (b *Bus) options() []nats.Option {
 	return options
 }
 
+// why returns the reason for which there is no connection, if there is none: the
+// error of a request tells nothing then.
+func (b *Bus) why(err error) error {
+	if refused := b.refused.Load(); refused != nil && !b.Connected() {
+		return *refused
+	}
+	return err
+}
+
 // await returns once JetStream answers.
 func (b *Bus) await(ctx context.Context) error {
-	for warned := false; ; {
+	for tries := 1; ; tries++ {
 		_, err := b.js.AccountInfo(ctx)
 		if err == nil {
 			return nil
@@ -141,9 +153,9 @@ func (b *Bus) await(ctx context.Context) error {
 		if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 			return fmt.Errorf("bus at %q: %w; start the server with JetStream", redact(b.config.URL), err)
 		}
-		if !warned {
-			b.log.Warn("the bus does not answer yet; waiting", "url", redact(b.config.URL), "err", err)
-			warned = true
+		err = b.why(err)
+		if tries == 2 { // by now it is known why
+			b.log.Warn("the bus does not answer yet: check bus.url, and that the server runs; waiting", "url", redact(b.config.URL), "err", err)
 		}
 		if werr := fault.Sleep(ctx, time.Second); werr != nil {
 			return fmt.Errorf("bus at %q does not answer: %w", redact(b.config.URL), err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -310,6 +311,38 @@ func TestOthersCanAttach(t *testing.T) {
 	if _, err := nats.Connect("nats://" + other.conn.ConnectedAddr()); err == nil {
 		t.Error("connected without the credential")
 	}
+}
+
+// Who waits for a server that is not there is told why, and no password.
+func TestUnreachableSaysWhy(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	config := DefaultConfig()
+	config.URL = "nats://user:hidden@" + address + ",nats://user:hidden@" + address
+	_, err = Open(ctx, config, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "refused") || strings.Contains(err.Error(), "hidden") {
+		t.Errorf("got %v; want that the connection is refused, without the password", err)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	f := func(url, want string) {
+		t.Helper()
+		if got := redact(url); got != want {
+			t.Errorf("got %q; want %q", got, want)
+		}
+	}
+	f("", "")
+	f("nats://a:4222", "nats://a:4222")
+	f("nats://u:p@a:4222", "nats://u:xxxxx@a:4222")
+	f("nats://u:p@a:4222,nats://u:p@b:4222, nats://c", "nats://u:xxxxx@a:4222,nats://u:xxxxx@b:4222,nats://c")
+	f("nats://u:p%@a", "(a URL that cannot be read)")
 }
 
 func TestListenOnlyOnLoopback(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,11 +33,15 @@ func notReady(err error) bool {
 	return false
 }
 
-// redact drops the password of a URL, for messages.
+// redact drops the passwords of a URL, or of a list of URLs, for messages.
 func redact(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "(a URL that cannot be read)"
+	urls := strings.Split(raw, ",")
+	for i, text := range urls {
+		u, err := url.Parse(strings.TrimSpace(text))
+		if err != nil {
+			return "(a URL that cannot be read)"
+		}
+		urls[i] = u.Redacted()
 	}
-	return u.Redacted()
+	return strings.Join(urls, ",")
 }
