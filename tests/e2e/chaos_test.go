@@ -101,14 +101,15 @@ func TestChaosOfClouds(t *testing.T) {
 	p.stop()
 }
 
-// misbehave puts the faults in force, for that long.
+// misbehave puts the faults in force: to a share of the calls for that long
+// where there are many calls, so many times where there are few.
 func (s *story) misbehave(span time.Duration) map[string]*inject.Rule {
 	rate := func(share float64, f inject.Fault) inject.Fault {
 		f.Rate, f.For = share, span
 		return f
 	}
-	during := func(span time.Duration, f inject.Fault) inject.Fault {
-		f.For = span
+	times := func(n int, f inject.Fault) inject.Fault {
+		f.Times = n
 		return f
 	}
 	upload := func(table string) inject.Match {
@@ -122,21 +123,21 @@ func (s *story) misbehave(span time.Duration) map[string]*inject.Rule {
 	entry := inject.Match{Service: inject.SQS, Operation: "DeleteMessageBatch/entry"}
 	fail := s.cloud.Faults.Fail
 	return map[string]*inject.Rule{
-		"SQS throttling":         fail(receive, rate(0.3, inject.Fault{Code: "ThrottlingException"})),
-		"SQS handing out twice":  fail(receive, rate(0.2, inject.Fault{Duplicate: true})),
-		"failing deletes":        fail(deletion, rate(0.3, inject.Fault{Status: 500, Code: "InternalError"})),
+		"SQS throttling":         fail(receive, times(10, inject.Fault{Code: "ThrottlingException"})),
+		"SQS handing out twice":  fail(receive, times(5, inject.Fault{Duplicate: true})),
+		"failing deletes":        fail(deletion, times(5, inject.Fault{Status: 500, Code: "InternalError"})),
 		"failing delete entries": fail(entry, rate(0.3, inject.Fault{Code: "InternalError"})),
 		"S3 503 on HEAD":         fail(inject.Match{Service: inject.S3, Operation: "HeadObject"}, rate(0.8, inject.Fault{Status: 503, Code: "SlowDown"})),
 		"S3 503":                 fail(get, rate(0.3, inject.Fault{Status: 503, Code: "SlowDown"})),
 		"broken bodies":          fail(get, rate(0.3, inject.Fault{Truncate: 200})),
 		"S3 resets":              fail(get, rate(0.1, inject.Fault{Reset: true})),
-		"throttled calls":        fail(post, rate(0.1, ingestion.Throttled(2*time.Second))),
-		"unavailable endpoint":   fail(post, rate(0.1, inject.Fault{Status: 503, Code: "ServiceUnavailable"})),
-		"reset before":           fail(post, rate(0.1, inject.Fault{Reset: true})),
-		"reset after":            fail(post, rate(0.1, inject.Fault{ResetAfter: true})),
-		"missing role":           fail(upload("AWSVPCFlow"), during(span/6, ingestion.Forbidden())),
-		"missing stream":         fail(upload("AWSCloudTrail"), during(span/6, ingestion.NoStream())),
-		"no token":               fail(inject.Match{Service: inject.Entra}, during(span/10, inject.Fault{Status: 503, Code: "temporarily_unavailable"})),
+		"throttled calls":        fail(post, times(3, ingestion.Throttled(2*time.Second))),
+		"unavailable endpoint":   fail(post, times(3, inject.Fault{Status: 503, Code: "ServiceUnavailable"})),
+		"reset before":           fail(post, times(3, inject.Fault{Reset: true})),
+		"reset after":            fail(post, times(3, inject.Fault{ResetAfter: true})),
+		"missing role":           fail(upload("AWSVPCFlow"), times(2, ingestion.Forbidden())),
+		"missing stream":         fail(upload("AWSCloudTrail"), times(2, ingestion.NoStream())),
+		"no token":               fail(inject.Match{Service: inject.Entra}, times(4, inject.Fault{Status: 503, Code: "temporarily_unavailable"})),
 	}
 }
 
