@@ -120,7 +120,11 @@ func (b *Bus) options() []nats.Option {
 				b.log.Warn("disconnected from the bus; reconnecting", "err", err)
 			}
 		}),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.refused.Store(&err) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if !errors.Is(err, nats.ErrNoServers) { // the first of them, which tells nothing
+				b.refused.Store(&err)
+			}
+		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
 			b.log.Info("reconnected to the bus", "server", c.ConnectedServerName())
 		}),
