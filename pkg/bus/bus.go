@@ -121,7 +121,7 @@ func (b *Bus) options() []nats.Option {
 			}
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
-			if !errors.Is(err, nats.ErrNoServers) { // the first of them, which tells nothing
+			if !errors.Is(err, nats.ErrNoServers) { // all that the first try says
 				b.refused.Store(&err)
 			}
 		}),
@@ -158,7 +158,7 @@ func (b *Bus) await(ctx context.Context) error {
 			return fmt.Errorf("bus at %q: %w; start the server with JetStream", redact(b.config.URL), err)
 		}
 		err = b.why(err)
-		if tries == 2 { // by now it is known why
+		if tries == 4 { // after the first reconnect, which tells why
 			b.log.Warn("the bus does not answer yet: check bus.url, and that the server runs; waiting", "url", redact(b.config.URL), "err", err)
 		}
 		if werr := fault.Sleep(ctx, time.Second); werr != nil {
