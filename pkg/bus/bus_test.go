@@ -305,9 +305,10 @@ func TestOthersCanAttach(t *testing.T) {
 	}
 	defer other.Close(t.Context())
 	publish(t, other.PublishRaw(), rawBatch(0, "one"))
-	if left, err := b.Backlog(t.Context()); err != nil || left.Messages != 1 {
-		t.Errorf("backlog = %+v, %v; want what the other published", left, err)
-	}
+	waitFor(t, "the backlog that the other published", func() bool {
+		left, err := b.Backlog(t.Context())
+		return err == nil && left.Messages == 1
+	})
 	if _, err := nats.Connect("nats://" + other.conn.ConnectedAddr()); err == nil {
 		t.Error("connected without the credential")
 	}

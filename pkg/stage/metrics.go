@@ -71,6 +71,14 @@ func (m *Metrics) Active() (inWork int, last time.Time) {
 	return m.inWork, m.lastSettled
 }
 
+// Hold counts as work until release is called. It is for a source that cannot
+// tell whether there is work: until it can, the process is not idle. release
+// may be called once.
+func (m *Metrics) Hold() (release func()) {
+	m.count(+1)
+	return func() { m.count(-1) }
+}
+
 // begin counts a delivery in; the function it returns counts it out.
 func (m *Metrics) begin(stage string) (end func(outcome string)) {
 	start := time.Now()

@@ -33,6 +33,7 @@ type queue struct {
 	returns *batcher            // changes of visibility on giving back
 	room    *semaphore.Weighted // messages that may still be received
 	arrived chan *Message       // from the receivers to the stage
+	doubt   doubt
 }
 
 func makeQueue(url string, c connection.Connection, config app.Poller, client api, objects *objects, log *slog.Logger, m *queueMetrics) *queue {
@@ -61,6 +62,9 @@ func (q *queue) run(ctx context.Context, env *app.Env, out outlet) error {
 	helpers.Go(func() { q.keeper.run(life) })
 	helpers.Go(func() { q.deleter.batch.run(life) })
 	helpers.Go(func() { q.returns.run(life) })
+	q.doubt.hold = env.Stages.Hold
+	q.doubt.set(true)
+	defer q.doubt.set(false)
 	defer receivers.Wait()
 	for range q.config.Receivers {
 		receivers.Go(func() { q.receive(ctx) })

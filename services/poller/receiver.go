@@ -29,13 +29,18 @@ func (q *queue) receive(ctx context.Context) {
 
 	batch := min(batchSize, q.config.InFlight)
 	for failures := 0; q.room.Acquire(ctx, int64(batch)) == nil; {
-		got, err := receive(calls, q.client, q.url, batch, q.config.Wait, q.config.Visibility)
+		wait := q.config.Wait
+		if q.doubt.is() {
+			wait = 0 // to know soon whether the queue answers
+		}
+		got, err := receive(calls, q.client, q.url, batch, wait, q.config.Visibility)
 		q.room.Release(int64(batch - len(got)))
 		if ctx.Err() != nil && err != nil {
 			return
 		}
 		if err != nil {
 			failures++
+			q.doubt.set(true)
 			q.metrics.receives.WithLabelValues(kindOf(err)).Inc()
 			q.faults.report("receive", err)
 			if fault.Sleep(ctx, fault.Wait(err, failures)) != nil {
@@ -48,6 +53,7 @@ func (q *queue) receive(ctx context.Context) {
 			q.log.Info("the queue answers again")
 		}
 		q.take(ctx, got)
+		q.doubt.set(false)
 	}
 }
 

@@ -2,6 +2,10 @@ package e2e
 
 import (
 	"testing"
+	"time"
+
+	"github.com/logferry/logferry/pkg/localcloud/inject"
+	"github.com/logferry/logferry/pkg/localcloud/notification"
 )
 
 func TestOneProcess(t *testing.T) {
@@ -55,4 +59,24 @@ func TestRestart(t *testing.T) {
 	s.delivered()
 	s.buried(s.embeddedBus())
 	p.stop()
+}
+
+// A queue that does not answer is no reason to call it a day.
+func TestUntilIdleWaitsForTheQueueToAnswer(t *testing.T) {
+	s := newStory(t)
+	s.send(notification.S3(s.put(s.logs.CloudTrail(10))))
+	outage := s.cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}, inject.Fault{Status: 503, Code: "ServiceUnavailable"})
+	path, _ := s.configFile()
+	p := start(t, s.env, "logferry", "run", "--config", path, "--until-idle", "1s")
+	eventually(t, time.Minute, "several failed tries to receive", func() bool { return outage.Hits() > 4 })
+	select {
+	case <-p.done:
+		t.Fatalf("the run ended while the queue was out of order: %v", p.err)
+	default:
+	}
+	outage.Stop()
+	if err := p.wait(patience); err != nil {
+		t.Fatalf("run --until-idle ended with %v", err)
+	}
+	s.delivered()
 }
