@@ -22,8 +22,6 @@ import (
 )
 
 const (
-	// maxLearnt bounds the buckets whose region is remembered.
-	maxLearnt = 10_000
 	// maxQuiet is how long S3 may send nothing before a request counts as
 	// broken.
 	maxQuiet = time.Minute
@@ -31,19 +29,18 @@ const (
 
 var errQuiet = errors.New("S3 sends nothing any more")
 
-// buckets holds a client for each connection and region, and remembers which
-// bucket is in another region than was announced. It is safe for concurrent
-// use.
+// buckets holds a client for each connection and region. It is safe for
+// concurrent use.
 type buckets struct {
 	credentials *awscred.Cache
 	log         *slog.Logger
 	metrics     *metrics
 	quiet       time.Duration
 	wait        func(err error, tries int) time.Duration
+	regions     awscred.BucketRegions
 
 	mu      sync.Mutex
 	clients map[place]*s3.Client
-	learnt  map[string]string // bucket to region
 }
 
 // place is what a client is made for.
@@ -52,19 +49,21 @@ type place struct{ connection, region string }
 func newBuckets(credentials *awscred.Cache, log *slog.Logger, m *metrics) *buckets {
 	return &buckets{
 		credentials: credentials, log: log, metrics: m, quiet: maxQuiet, wait: fault.Wait,
-		clients: make(map[place]*s3.Client), learnt: make(map[string]string),
+		clients: make(map[place]*s3.Client),
 	}
 }
 
 // get sends the request, as that connection, to the bucket's region: the one
 // given or the one learnt. An answer that names another region is followed
 // once. Errors say what is to be done about them.
-func (b *buckets) get(ctx context.Context, c connection.Connection, region string, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
-	out, err := b.try(ctx, c, region, in)
-	if right := regionOf(err); right != "" && b.learn(*in.Bucket, right) {
-		b.metrics.regionsLearnt.Inc()
-		b.log.InfoContext(ctx, "bucket is in another region", "connection", c.Name, "bucket", *in.Bucket, "region", right)
+func (b *buckets) get(ctx context.Context, c connection.Connection, region string, in *s3.GetObjectInput) (out *s3.GetObjectOutput, err error) {
+	used, news, err := b.regions.Follow(*in.Bucket, region, func(region string) error {
 		out, err = b.try(ctx, c, region, in)
+		return err
+	})
+	if news {
+		b.metrics.regionsLearnt.Inc()
+		b.log.InfoContext(ctx, "bucket is in another region", "connection", c.Name, "bucket", *in.Bucket, "region", used)
 	}
 	if err != nil {
 		b.metrics.requests.WithLabelValues("error").Inc()
@@ -75,7 +74,7 @@ func (b *buckets) get(ctx context.Context, c connection.Connection, region strin
 }
 
 func (b *buckets) try(ctx context.Context, c connection.Connection, region string, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
-	client, err := b.client(ctx, c, *in.Bucket, region)
+	client, err := b.client(ctx, c, region)
 	if err != nil {
 		return nil, err
 	}
@@ -133,12 +132,9 @@ func (w *watch) Close() error {
 	return w.body.Close()
 }
 
-func (b *buckets) client(ctx context.Context, c connection.Connection, bucket, region string) (*s3.Client, error) {
+func (b *buckets) client(ctx context.Context, c connection.Connection, region string) (*s3.Client, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if learnt, ok := b.learnt[bucket]; ok {
-		region = learnt
-	}
 	at := place{c.Name, region}
 	if client, ok := b.clients[at]; ok {
 		return client, nil
@@ -150,34 +146,6 @@ func (b *buckets) client(ctx context.Context, c connection.Connection, bucket, r
 	client := awscred.S3(cfg)
 	b.clients[at] = client
 	return client, nil
-}
-
-// learn remembers a bucket's region and reports whether that is news.
-func (b *buckets) learn(bucket, region string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.learnt[bucket] == region {
-		return false
-	}
-	if len(b.learnt) >= maxLearnt {
-		clear(b.learnt)
-	}
-	b.learnt[bucket] = region
-	return true
-}
-
-// regionOf returns the region that an answer names because it came from the
-// wrong one.
-func regionOf(err error) string {
-	answer, ok := errors.AsType[*awshttp.ResponseError](err)
-	if !ok || answer.HTTPResponse() == nil {
-		return ""
-	}
-	switch answer.HTTPStatusCode() {
-	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusBadRequest:
-		return answer.HTTPResponse().Header.Get("x-amz-bucket-region")
-	}
-	return ""
 }
 
 // judge decides what is to be done about an error of S3.

@@ -233,7 +233,7 @@ func start(t *testing.T, client api, config app.Poller, c connection.Connection,
 	log := slog.New(slog.NewTextHandler(r.logs, nil))
 	c.Name, c.Destination = "acme", "sentinel"
 	env := &app.Env{Log: log, Stages: stage.NewMetrics(r.metrics), Config: app.Config{Grace: 10 * time.Second}}
-	lookup := &objects{conn: c, region: "eu-west-1", head: head, regions: map[string]string{}}
+	lookup := &objects{conn: c, region: "eu-west-1", head: head}
 	q := makeQueue(c.QueueURL, c, config, client, lookup, log, newMetrics(r.metrics).of(c.Name))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running conc.WaitGroup

@@ -18,25 +18,20 @@ import (
 	"github.com/logferry/logferry/pkg/notification"
 )
 
-// maxBuckets bounds what is remembered of buckets.
-const maxBuckets = 1024
-
 // objects gives objects their identity. Some notices name a key only; asking
 // S3 for the version and ETag makes an object the same, whatever announced it.
 type objects struct {
-	conn   connection.Connection
-	region string // of the queue
-	head   headFunc
-
-	mu      sync.Mutex
-	regions map[string]string // of buckets found elsewhere
+	conn    connection.Connection
+	region  string // of the queue
+	head    headFunc
+	regions awscred.BucketRegions
 }
 
 // headFunc asks the S3 of a region about an object.
 type headFunc func(ctx context.Context, region string, in *s3.HeadObjectInput) (*s3.HeadObjectOutput, error)
 
 func newObjects(creds *awscred.Cache, c connection.Connection, region string) *objects {
-	return &objects{conn: c, region: region, head: headEverywhere(creds, c), regions: map[string]string{}}
+	return &objects{conn: c, region: region, head: headEverywhere(creds, c)}
 }
 
 // headEverywhere returns a headFunc that keeps one client for each region.
@@ -66,7 +61,7 @@ func (s *objects) identify(ctx context.Context, o notification.Object) (notifica
 		return o, nil
 	}
 	if o.Region == "" {
-		o.Region = s.regionOf(o.Bucket)
+		o.Region = s.region
 	}
 	out, err := s.ask(ctx, &o)
 	if status := statusOf(err); status == http.StatusNotFound || status == http.StatusForbidden {
@@ -86,39 +81,17 @@ func (s *objects) identify(ctx context.Context, o notification.Object) (notifica
 	return o, nil
 }
 
-// ask sends the request to the bucket's region. When that is wrong, S3 names
-// the right one, which is remembered.
-func (s *objects) ask(ctx context.Context, o *notification.Object) (*s3.HeadObjectOutput, error) {
+// ask sends the request to the bucket's region, and notes which that is.
+func (s *objects) ask(ctx context.Context, o *notification.Object) (out *s3.HeadObjectOutput, err error) {
 	in := &s3.HeadObjectInput{Bucket: &o.Bucket, Key: &o.Key}
 	if s.conn.RequesterPays {
 		in.RequestPayer = types.RequestPayerRequester
 	}
-	out, err := s.head(ctx, o.Region, in)
-	right := bucketRegion(err)
-	if right == "" || right == o.Region {
-		return out, err
-	}
-	o.Region = right
-	s.remember(o.Bucket, right)
-	return s.head(ctx, right, in)
-}
-
-func (s *objects) regionOf(bucket string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r := s.regions[bucket]; r != "" {
-		return r
-	}
-	return s.region
-}
-
-func (s *objects) remember(bucket, region string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.regions) >= maxBuckets {
-		clear(s.regions)
-	}
-	s.regions[bucket] = region
+	o.Region, _, err = s.regions.Follow(o.Bucket, o.Region, func(region string) error {
+		out, err = s.head(ctx, region, in)
+		return err
+	})
+	return out, err
 }
 
 // statusOf returns the HTTP status of S3's refusal, 0 when it was not S3 that
@@ -131,15 +104,4 @@ func statusOf(err error) int {
 		return e.HTTPStatusCode()
 	}
 	return 0
-}
-
-// bucketRegion returns the region that S3 says the bucket is in, when the
-// request went to another.
-func bucketRegion(err error) string {
-	status := statusOf(err)
-	if status != http.StatusMovedPermanently && status != http.StatusTemporaryRedirect && status != http.StatusBadRequest {
-		return ""
-	}
-	e, _ := errors.AsType[*awshttp.ResponseError](err)
-	return e.Response.Header.Get("X-Amz-Bucket-Region")
 }

@@ -35,7 +35,7 @@ func TestIdentify(t *testing.T) {
 	f := func(o notification.Object, answer error, want notification.Object, wantErr string, regions ...string) {
 		t.Helper()
 		asked = nil
-		s := &objects{region: "eu-west-1", regions: map[string]string{}, conn: connection.Connection{RequesterPays: true}}
+		s := &objects{region: "eu-west-1", conn: connection.Connection{RequesterPays: true}}
 		s.head = func(_ context.Context, region string, in *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
 			asked = append(asked, region)
 			if in.RequestPayer == "" {
@@ -83,7 +83,7 @@ func TestIdentify(t *testing.T) {
 
 func TestBucketRegionIsRemembered(t *testing.T) {
 	calls := 0
-	s := &objects{region: "eu-west-1", regions: map[string]string{}}
+	s := &objects{region: "eu-west-1"}
 	s.head = func(_ context.Context, region string, _ *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
 		calls++
 		if region != "us-east-2" {
@@ -99,19 +99,13 @@ func TestBucketRegionIsRemembered(t *testing.T) {
 	if calls != 4 {
 		t.Errorf("got %d calls; want 4", calls)
 	}
-	for i := range 2 * maxBuckets {
-		s.remember(strings.Repeat("x", i%63)+string(rune('a'+i%26)), "us-east-2")
-	}
-	if len(s.regions) > maxBuckets {
-		t.Errorf("got %d buckets remembered; want at most %d", len(s.regions), maxBuckets)
-	}
 }
 
 // An S3 that is away for minutes costs no receive of the message.
 func TestOutageIsWaitedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		back := time.Now().Add(10 * time.Minute)
-		s := &objects{region: "eu-west-1", regions: map[string]string{}}
+		s := &objects{region: "eu-west-1"}
 		s.head = func(context.Context, string, *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
 			if time.Now().Before(back) {
 				return nil, refusal(503, "")
