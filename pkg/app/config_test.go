@@ -14,6 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/format/all"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -103,7 +104,7 @@ func golden(t *testing.T, file string) {
 
 func problems(text, environ string) string {
 	if _, err := read("in.yaml", []byte(text), strings.Fields(environ)); err != nil {
-		return strings.ReplaceAll(err.Error(), strings.Join(tables(), ", "), "(the tables)") + "\n" // a new format changes no golden file
+		return strings.ReplaceAll(err.Error(), strings.Join(all.Formats().Tables(), ", "), "(the tables)") + "\n" // a new format changes no golden file
 	}
 	return "none\n"
 }

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"os"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +15,7 @@ import (
 	"github.com/sourcegraph/conc/pool"
 
 	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/pkg/stage"
 )
 
@@ -59,14 +58,11 @@ func finally(ctx context.Context, f func(context.Context) error) error {
 	return f(ctx)
 }
 
-// topology lists the tables that each destination takes: files take all.
+// topology lists the tables that each destination takes.
 func topology(cfg Config) bus.Topology {
 	destinations := map[string][]string{}
 	for _, d := range cfg.Destinations {
-		destinations[d.Name] = slices.Sorted(maps.Keys(d.Tables))
-		if d.IsFile() {
-			destinations[d.Name] = tables()
-		}
+		destinations[d.Name] = d.TablesOf(all.Formats().Tables())
 	}
 	return bus.Topology{Destinations: destinations}
 }

@@ -16,7 +16,7 @@ import (
 
 // validate reports every problem of the configuration.
 func (c Config) validate(report connection.Report) {
-	connection.Validate(c.Destinations, c.Connections, tables(), report)
+	connection.Validate(c.Destinations, c.Connections, all.Formats().Tables(), report)
 	validateBus(c.Bus, report)
 	validateAdmin(c.Admin, report)
 
@@ -35,16 +35,6 @@ func (c Config) validate(report connection.Report) {
 	if c.Memory != 0 {
 		between(report, "memory", size(c.Memory), 64<<20, 64<<40)
 	}
-}
-
-// tables lists the tables that some format fills.
-func tables() []string {
-	var names []string
-	for _, f := range all.Formats() {
-		names = append(names, f.Table)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // size is a number of bytes that shows as it is written in a configuration.

@@ -176,7 +176,7 @@ func onePartition(role, region string) error {
 	if err != nil || a.Service != "iam" {
 		return fmt.Errorf("role_arn %q is no role ARN: want arn:<partition>:iam::<account>:role/<name>", role)
 	}
-	if p := partition(region); a.Partition != p {
+	if p := connection.Partition(region); a.Partition != p {
 		return fmt.Errorf("role %s is of partition %s but region %s is of partition %s: a role cannot be used across partitions",
 			role, a.Partition, region, p)
 	}

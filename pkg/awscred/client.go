@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/logferry/logferry/pkg/connection"
 )
 
 // S3 returns a client of S3. With a custom endpoint it puts the bucket into
@@ -27,7 +29,7 @@ func SQS(cfg aws.Config) *sqs.Client { return Queue(cfg, "") }
 // configured. The SDK by itself ignores the URL's host.
 func Queue(cfg aws.Config, queueURL string) *sqs.Client {
 	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
-		if endpoint, _, public := queueHostOf(queueURL); !public && o.BaseEndpoint == nil {
+		if endpoint, _, public := connection.QueueHost(queueURL); !public && o.BaseEndpoint == nil {
 			o.BaseEndpoint = &endpoint
 		}
 		o.HTTPClient = ownBody{o.HTTPClient}

@@ -2,6 +2,11 @@
 // (Connection) and where their rows go (Destination).
 package connection
 
+import (
+	"maps"
+	"slices"
+)
+
 // Auto is the table of a connection whose objects are routed one by one, by
 // their key and content.
 const Auto = "auto"
@@ -89,6 +94,15 @@ func (d Destination) Takes(table string) bool {
 	}
 	_, ok := d.Tables[table]
 	return ok
+}
+
+// TablesOf returns the tables that the destination takes, sorted: those it has
+// rules for or, in files, all of those that are known.
+func (d Destination) TablesOf(known []string) []string {
+	if d.IsFile() {
+		return known
+	}
+	return slices.Sorted(maps.Keys(d.Tables))
 }
 
 // Rule is where the rows of one table are posted.

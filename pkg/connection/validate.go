@@ -131,44 +131,14 @@ func (v validator) queue(c Connection, key, queue string) {
 	}
 	v.require(u.Scheme == "https" || u.Scheme == "http" && isLoopback(u), key, "must begin with https:// (http:// only for this machine)")
 	v.require(u.User == nil && u.RawQuery == "", key, "must not hold a user, a password or a query; drop them")
-	told := queueRegion(u.Hostname())
+	told := QueueRegion(queue)
 	v.require(told != "" || c.Region != "", key, "does not tell its region; set region")
 	v.require(told == "" || c.Region == "" || c.Region == told, "region", "differs from the region in the queue URL; drop it")
 	region := cmp.Or(c.Region, told)
 	if role := rolePattern.FindStringSubmatch(c.RoleARN); role != nil && region != "" {
-		v.require(role[1] == partition(region), "role_arn",
-			"is of another partition than the queue's region; write arn:"+partition(region)+":iam::...")
+		v.require(role[1] == Partition(region), "role_arn",
+			"is of another partition than the queue's region; write arn:"+Partition(region)+":iam::...")
 	}
-}
-
-// queueRegion returns the AWS region that the host of a queue URL tells, or
-// nothing. Every host of SQS has the region as one of its labels, but for the
-// first one there was.
-func queueRegion(host string) string {
-	labels := strings.Split(strings.ToLower(host), ".")
-	if labels[0] == "queue" {
-		return "us-east-1"
-	}
-	if !slices.ContainsFunc(labels, func(l string) bool { return l == "sqs" || l == "sqs-fips" || l == "queue" }) {
-		return ""
-	}
-	if i := slices.IndexFunc(labels, regionPattern.MatchString); i >= 0 {
-		return labels[i]
-	}
-	return ""
-}
-
-// partition returns the AWS partition of a region.
-func partition(region string) string {
-	for _, p := range []struct{ prefix, partition string }{
-		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-isob-", "aws-iso-b"},
-		{"us-isof-", "aws-iso-f"}, {"eu-isof-", "aws-iso-f"}, {"eu-isoe-", "aws-iso-e"}, {"us-iso-", "aws-iso"}, {"eusc-", "aws-eusc"},
-	} {
-		if strings.HasPrefix(region, p.prefix) {
-			return p.partition
-		}
-	}
-	return "aws"
 }
 
 func (v validator) buckets(c Connection) {

@@ -175,6 +175,16 @@ func (f *Format) Schema() *arrow.Schema {
 // Set is a list of formats to choose from.
 type Set []*Format
 
+// Tables returns the tables of the formats' rows, sorted, each once.
+func (s Set) Tables() []string {
+	tables := make([]string, len(s))
+	for i, f := range s {
+		tables[i] = f.Table
+	}
+	slices.Sort(tables)
+	return slices.Compact(tables)
+}
+
 // Named returns the format of that name.
 func (s Set) Named(name string) (*Format, bool) {
 	return s.find(func(f *Format) bool { return f.Name == name })

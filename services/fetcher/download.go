@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/logferry/logferry/pkg/awscred"
 	"github.com/logferry/logferry/pkg/connection"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -104,7 +103,7 @@ func regionFor(c connection.Connection, o *logferryv1.Object) string {
 		return c.Region
 	}
 	for _, queue := range c.Queues() {
-		if region := awscred.Region(queue); region != "" {
+		if region := connection.QueueRegion(queue); region != "" {
 			return region
 		}
 	}

@@ -77,7 +77,7 @@ type outlet struct {
 }
 
 func newQueue(ctx context.Context, env *app.Env, creds *awscred.Cache, metrics *metrics, c connection.Connection, url string) (*queue, error) {
-	cfg, err := creds.Config(ctx, c, awscred.Region(url))
+	cfg, err := creds.Config(ctx, c, connection.QueueRegion(url))
 	if err != nil {
 		return nil, err
 	}

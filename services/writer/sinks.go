@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/connection"
-	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/pkg/sink"
 	"github.com/logferry/logferry/pkg/sink/azure"
 	"github.com/logferry/logferry/pkg/sink/file"
@@ -64,18 +61,4 @@ func (s sinks) close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// tablesOf returns the tables that a destination takes, sorted: those it has
-// rules for or, in files, those of all formats.
-func tablesOf(d connection.Destination) []string {
-	if !d.IsFile() {
-		return slices.Sorted(maps.Keys(d.Tables))
-	}
-	var tables []string
-	for _, f := range all.Formats() {
-		tables = append(tables, f.Table)
-	}
-	slices.Sort(tables)
-	return slices.Compact(tables)
 }

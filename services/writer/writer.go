@@ -17,6 +17,7 @@ import (
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/pkg/sink/azure"
 	"github.com/logferry/logferry/pkg/stage"
 )
@@ -74,7 +75,7 @@ func newStages(ctx context.Context, env *app.Env, sinks sinks) ([]*rowsStage, er
 	metrics := newMetrics(env.Metrics)
 	var stages []*rowsStage
 	for _, d := range env.Config.Destinations {
-		for _, table := range tablesOf(d) {
+		for _, table := range d.TablesOf(all.Formats().Tables()) {
 			source, err := env.Bus.Rows(ctx, d.Name, table)
 			if err != nil {
 				return nil, fmt.Errorf("rows of %s for %s: %w", table, d.Name, err)

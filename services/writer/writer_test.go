@@ -23,6 +23,7 @@ import (
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/pkg/localcloud"
 	"github.com/logferry/logferry/pkg/sink"
 	"github.com/logferry/logferry/pkg/sink/sinktest"
@@ -246,7 +247,7 @@ func newEnv(t *testing.T, destinations ...connection.Destination) *app.Env {
 	})
 	topology := bus.Topology{Destinations: map[string][]string{}}
 	for _, d := range destinations {
-		topology.Destinations[d.Name] = tablesOf(d)
+		topology.Destinations[d.Name] = d.TablesOf(all.Formats().Tables())
 	}
 	if err := b.Bootstrap(t.Context(), topology); err != nil {
 		t.Fatal(err)

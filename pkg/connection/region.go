@@ -1,4 +1,4 @@
-package awscred
+package connection
 
 import (
 	"net/url"
@@ -18,8 +18,8 @@ var partitions = []struct{ prefix, name string }{
 	{"eu-isof-", "aws-iso-f"},
 }
 
-// partition returns the partition the region belongs to.
-func partition(region string) string {
+// Partition returns the AWS partition that the region belongs to.
+func Partition(region string) string {
 	for _, p := range partitions {
 		if strings.HasPrefix(region, p.prefix) {
 			return p.name
@@ -48,16 +48,16 @@ var suffixes = []string{
 // <endpoint>.sqs.<region>.vpce.
 var queueHost = regexp.MustCompile(`^(?:sqs(?:-fips)?\.([a-z]+(?:-[a-z]+)+-[0-9]+)|([a-z]+(?:-[a-z]+)+-[0-9]+)\.queue|(queue)|(vpce-[a-z0-9-]+)\.sqs\.([a-z]+(?:-[a-z]+)+-[0-9]+)\.vpce)$`)
 
-// Region returns the region that a queue URL names, or the empty string when
-// it names none, as the URL of an emulator does.
-func Region(queueURL string) string {
-	_, region, _ := queueHostOf(queueURL)
+// QueueRegion returns the region that a queue URL names, or the empty string
+// when it names none, as the URL of an emulator does.
+func QueueRegion(queueURL string) string {
+	_, region, _ := QueueHost(queueURL)
 	return region
 }
 
-// queueHostOf returns the base endpoint of the queue, its region, empty when
-// unknown, and whether the endpoint is the one the SDK finds by itself.
-func queueHostOf(queueURL string) (endpoint, region string, public bool) {
+// QueueHost returns the base endpoint of the queue, its region, empty when
+// unknown, and whether the endpoint is the one the AWS SDK finds by itself.
+func QueueHost(queueURL string) (endpoint, region string, public bool) {
 	u, err := url.Parse(queueURL)
 	if err != nil || u.Host == "" {
 		return "", "", true
