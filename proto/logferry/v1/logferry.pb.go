@@ -52,7 +52,11 @@ type Object struct {
 	// published again. Part of the message id, never of the object's identity.
 	Attempt uint32 `protobuf:"varint,11,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// Id of the SQS message that named the object.
-	MessageId     string `protobuf:"bytes,12,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	MessageId string `protobuf:"bytes,12,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// How many records at the beginning of the object are accounted for
+	// already: they are not sent again. Set when the rest of an object is tried
+	// again that was given up in its middle.
+	SkipRecords   uint64 `protobuf:"varint,13,opt,name=skip_records,json=skipRecords,proto3" json:"skip_records,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -171,8 +175,15 @@ func (x *Object) GetMessageId() string {
 	return ""
 }
 
+func (x *Object) GetSkipRecords() uint64 {
+	if x != nil {
+		return x.SkipRecords
+	}
+	return 0
+}
+
 // DeadLetter is what could not be processed, kept with the reason. It is the
-// body of logferry.dead.<stage>.<connection>.
+// body of logferry.dead.<stage>.<connection>.<letter>.
 type DeadLetter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Deterministic id: the same failure of the same input is one letter.
@@ -211,7 +222,16 @@ type DeadLetter struct {
 	// W3C traceparent of the delivery.
 	Traceparent string `protobuf:"bytes,22,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	// What the record needs to be read: the header line of a flow log.
-	Layout        string `protobuf:"bytes,23,opt,name=layout,proto3" json:"layout,omitempty"`
+	Layout string `protobuf:"bytes,23,opt,name=layout,proto3" json:"layout,omitempty"`
+	// How body is compressed: snappy, or empty for a plain body. body_size is
+	// that of the plain body.
+	ContentEncoding string `protobuf:"bytes,24,opt,name=content_encoding,json=contentEncoding,proto3" json:"content_encoding,omitempty"`
+	// How many records or rows body holds; 0 when it is a whole object or
+	// message.
+	Records uint64 `protobuf:"varint,25,opt,name=records,proto3" json:"records,omitempty"`
+	// For an object that was given up in its middle: how many of its records
+	// were sent on before.
+	SentRecords   uint64 `protobuf:"varint,26,opt,name=sent_records,json=sentRecords,proto3" json:"sent_records,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -407,8 +427,31 @@ func (x *DeadLetter) GetLayout() string {
 	return ""
 }
 
+func (x *DeadLetter) GetContentEncoding() string {
+	if x != nil {
+		return x.ContentEncoding
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetRecords() uint64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetSentRecords() uint64 {
+	if x != nil {
+		return x.SentRecords
+	}
+	return 0
+}
+
 // LedgerEvent is one thing that happened to an object. It is the body of
-// logferry.ledger.<connection>.<object id>.<event>; reserved for the ledger.
+// logferry.ledger.<connection>.<object id>.<event>, where the event is seen,
+// fetched, a part's number, or done. Each happens once: a second one is
+// refused.
 type LedgerEvent struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	ObjectId   string                 `protobuf:"bytes,1,opt,name=object_id,json=objectId,proto3" json:"object_id,omitempty"`
@@ -547,7 +590,7 @@ func (*LedgerEvent_Part) isLedgerEvent_Event() {}
 
 func (*LedgerEvent_Done) isLedgerEvent_Event() {}
 
-// Seen: a poller has published the object.
+// Seen: the object is about to be published.
 type Seen struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Object        *Object                `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
@@ -592,13 +635,18 @@ func (x *Seen) GetObject() *Object {
 	return nil
 }
 
-// Fetched: every part of the object is on the bus.
+// Fetched: all that will come of the object is on the bus, as parts 0 to
+// parts-1, or kept as dead letters.
 type Fetched struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Parts   uint32                 `protobuf:"varint,1,opt,name=parts,proto3" json:"parts,omitempty"`
-	Records uint64                 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Parts uint32                 `protobuf:"varint,1,opt,name=parts,proto3" json:"parts,omitempty"`
+	// Records in the parts, and those kept as dead letters beside them.
+	Records uint64 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
 	// Decompressed bytes.
-	Bytes         uint64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Bytes uint64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Dead  uint64 `protobuf:"varint,4,opt,name=dead,proto3" json:"dead,omitempty"`
+	// The object, or its rest, is a dead letter.
+	Rejected      bool `protobuf:"varint,5,opt,name=rejected,proto3" json:"rejected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -654,8 +702,22 @@ func (x *Fetched) GetBytes() uint64 {
 	return 0
 }
 
-// PartSettled: the rows of a part are accepted by their destination, or kept
-// as dead letters.
+func (x *Fetched) GetDead() uint64 {
+	if x != nil {
+		return x.Dead
+	}
+	return 0
+}
+
+func (x *Fetched) GetRejected() bool {
+	if x != nil {
+		return x.Rejected
+	}
+	return false
+}
+
+// PartSettled: every record of a part is accepted by its destination, kept as
+// a dead letter, or dropped on purpose.
 type PartSettled struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Part          uint32                 `protobuf:"varint,1,opt,name=part,proto3" json:"part,omitempty"`
@@ -724,13 +786,19 @@ func (x *PartSettled) GetFiltered() uint64 {
 	return 0
 }
 
-// Done: every part is settled.
+// Done: every part is settled. The sums of all parts, and of what the fetcher
+// set aside.
 type Done struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Parts         uint32                 `protobuf:"varint,1,opt,name=parts,proto3" json:"parts,omitempty"`
-	Delivered     uint64                 `protobuf:"varint,2,opt,name=delivered,proto3" json:"delivered,omitempty"`
-	Dead          uint64                 `protobuf:"varint,3,opt,name=dead,proto3" json:"dead,omitempty"`
-	Filtered      uint64                 `protobuf:"varint,4,opt,name=filtered,proto3" json:"filtered,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Parts     uint32                 `protobuf:"varint,1,opt,name=parts,proto3" json:"parts,omitempty"`
+	Delivered uint64                 `protobuf:"varint,2,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	Dead      uint64                 `protobuf:"varint,3,opt,name=dead,proto3" json:"dead,omitempty"`
+	Filtered  uint64                 `protobuf:"varint,4,opt,name=filtered,proto3" json:"filtered,omitempty"`
+	// What the object held: delivered + dead + filtered, unless records were
+	// lost or counted twice.
+	Records uint64 `protobuf:"varint,5,opt,name=records,proto3" json:"records,omitempty"`
+	// The object, or its rest, is a dead letter.
+	Rejected      bool `protobuf:"varint,6,opt,name=rejected,proto3" json:"rejected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -793,11 +861,98 @@ func (x *Done) GetFiltered() uint64 {
 	return 0
 }
 
+func (x *Done) GetRecords() uint64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *Done) GetRejected() bool {
+	if x != nil {
+		return x.Rejected
+	}
+	return false
+}
+
+// History is what became of some objects that are done. It is the body of
+// logferry.history.<connection>, appended to when objects are done. An object
+// may be in several.
+type History struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first 128 bits of each object's id, one behind the other.
+	Objects []byte `protobuf:"bytes,1,opt,name=objects,proto3" json:"objects,omitempty"`
+	// For each object, in the same order.
+	Delivered     []uint64 `protobuf:"varint,2,rep,packed,name=delivered,proto3" json:"delivered,omitempty"`
+	Dead          []uint64 `protobuf:"varint,3,rep,packed,name=dead,proto3" json:"dead,omitempty"`
+	Rejected      []bool   `protobuf:"varint,4,rep,packed,name=rejected,proto3" json:"rejected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *History) Reset() {
+	*x = History{}
+	mi := &file_logferry_v1_logferry_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *History) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*History) ProtoMessage() {}
+
+func (x *History) ProtoReflect() protoreflect.Message {
+	mi := &file_logferry_v1_logferry_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use History.ProtoReflect.Descriptor instead.
+func (*History) Descriptor() ([]byte, []int) {
+	return file_logferry_v1_logferry_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *History) GetObjects() []byte {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
+}
+
+func (x *History) GetDelivered() []uint64 {
+	if x != nil {
+		return x.Delivered
+	}
+	return nil
+}
+
+func (x *History) GetDead() []uint64 {
+	if x != nil {
+		return x.Dead
+	}
+	return nil
+}
+
+func (x *History) GetRejected() []bool {
+	if x != nil {
+		return x.Rejected
+	}
+	return nil
+}
+
 var File_logferry_v1_logferry_proto protoreflect.FileDescriptor
 
 const file_logferry_v1_logferry_proto_rawDesc = "" +
 	"\n" +
-	"\x1alogferry/v1/logferry.proto\x12\vlogferry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x02\n" +
+	"\x1alogferry/v1/logferry.proto\x12\vlogferry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x03\n" +
 	"\x06Object\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\n" +
@@ -816,7 +971,8 @@ const file_logferry_v1_logferry_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\bnotified\x12\x18\n" +
 	"\aattempt\x18\v \x01(\rR\aattempt\x12\x1d\n" +
 	"\n" +
-	"message_id\x18\f \x01(\tR\tmessageId\"\xeb\x04\n" +
+	"message_id\x18\f \x01(\tR\tmessageId\x12!\n" +
+	"\fskip_records\x18\r \x01(\x04R\vskipRecords\"\xd3\x05\n" +
 	"\n" +
 	"DeadLetter\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -845,7 +1001,10 @@ const file_logferry_v1_logferry_proto_rawDesc = "" +
 	"\x04body\x18\x14 \x01(\fR\x04body\x12\x1b\n" +
 	"\tbody_size\x18\x15 \x01(\x03R\bbodySize\x12 \n" +
 	"\vtraceparent\x18\x16 \x01(\tR\vtraceparent\x12\x16\n" +
-	"\x06layout\x18\x17 \x01(\tR\x06layout\"\xb7\x02\n" +
+	"\x06layout\x18\x17 \x01(\tR\x06layout\x12)\n" +
+	"\x10content_encoding\x18\x18 \x01(\tR\x0fcontentEncoding\x12\x18\n" +
+	"\arecords\x18\x19 \x01(\x04R\arecords\x12!\n" +
+	"\fsent_records\x18\x1a \x01(\x04R\vsentRecords\"\xb7\x02\n" +
 	"\vLedgerEvent\x12\x1b\n" +
 	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12\x1e\n" +
 	"\n" +
@@ -858,21 +1017,30 @@ const file_logferry_v1_logferry_proto_rawDesc = "" +
 	"\x04done\x18\a \x01(\v2\x11.logferry.v1.DoneH\x00R\x04doneB\a\n" +
 	"\x05event\"3\n" +
 	"\x04Seen\x12+\n" +
-	"\x06object\x18\x01 \x01(\v2\x13.logferry.v1.ObjectR\x06object\"O\n" +
+	"\x06object\x18\x01 \x01(\v2\x13.logferry.v1.ObjectR\x06object\"\x7f\n" +
 	"\aFetched\x12\x14\n" +
 	"\x05parts\x18\x01 \x01(\rR\x05parts\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x04R\arecords\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"o\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x12\n" +
+	"\x04dead\x18\x04 \x01(\x04R\x04dead\x12\x1a\n" +
+	"\brejected\x18\x05 \x01(\bR\brejected\"o\n" +
 	"\vPartSettled\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\rR\x04part\x12\x1c\n" +
 	"\tdelivered\x18\x02 \x01(\x04R\tdelivered\x12\x12\n" +
 	"\x04dead\x18\x03 \x01(\x04R\x04dead\x12\x1a\n" +
-	"\bfiltered\x18\x04 \x01(\x04R\bfiltered\"j\n" +
+	"\bfiltered\x18\x04 \x01(\x04R\bfiltered\"\xa0\x01\n" +
 	"\x04Done\x12\x14\n" +
 	"\x05parts\x18\x01 \x01(\rR\x05parts\x12\x1c\n" +
 	"\tdelivered\x18\x02 \x01(\x04R\tdelivered\x12\x12\n" +
 	"\x04dead\x18\x03 \x01(\x04R\x04dead\x12\x1a\n" +
-	"\bfiltered\x18\x04 \x01(\x04R\bfilteredB;Z9github.com/logferry/logferry/proto/logferry/v1;logferryv1b\x06proto3"
+	"\bfiltered\x18\x04 \x01(\x04R\bfiltered\x12\x18\n" +
+	"\arecords\x18\x05 \x01(\x04R\arecords\x12\x1a\n" +
+	"\brejected\x18\x06 \x01(\bR\brejected\"q\n" +
+	"\aHistory\x12\x18\n" +
+	"\aobjects\x18\x01 \x01(\fR\aobjects\x12\x1c\n" +
+	"\tdelivered\x18\x02 \x03(\x04R\tdelivered\x12\x12\n" +
+	"\x04dead\x18\x03 \x03(\x04R\x04dead\x12\x1a\n" +
+	"\brejected\x18\x04 \x03(\bR\brejectedB;Z9github.com/logferry/logferry/proto/logferry/v1;logferryv1b\x06proto3"
 
 var (
 	file_logferry_v1_logferry_proto_rawDescOnce sync.Once
@@ -886,7 +1054,7 @@ func file_logferry_v1_logferry_proto_rawDescGZIP() []byte {
 	return file_logferry_v1_logferry_proto_rawDescData
 }
 
-var file_logferry_v1_logferry_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_logferry_v1_logferry_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_logferry_v1_logferry_proto_goTypes = []any{
 	(*Object)(nil),                // 0: logferry.v1.Object
 	(*DeadLetter)(nil),            // 1: logferry.v1.DeadLetter
@@ -895,13 +1063,14 @@ var file_logferry_v1_logferry_proto_goTypes = []any{
 	(*Fetched)(nil),               // 4: logferry.v1.Fetched
 	(*PartSettled)(nil),           // 5: logferry.v1.PartSettled
 	(*Done)(nil),                  // 6: logferry.v1.Done
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*History)(nil),               // 7: logferry.v1.History
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_logferry_v1_logferry_proto_depIdxs = []int32{
-	7, // 0: logferry.v1.Object.event_time:type_name -> google.protobuf.Timestamp
-	7, // 1: logferry.v1.Object.notified:type_name -> google.protobuf.Timestamp
-	7, // 2: logferry.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
-	7, // 3: logferry.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
+	8, // 0: logferry.v1.Object.event_time:type_name -> google.protobuf.Timestamp
+	8, // 1: logferry.v1.Object.notified:type_name -> google.protobuf.Timestamp
+	8, // 2: logferry.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
+	8, // 3: logferry.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
 	3, // 4: logferry.v1.LedgerEvent.seen:type_name -> logferry.v1.Seen
 	4, // 5: logferry.v1.LedgerEvent.fetched:type_name -> logferry.v1.Fetched
 	5, // 6: logferry.v1.LedgerEvent.part:type_name -> logferry.v1.PartSettled
@@ -931,7 +1100,7 @@ func file_logferry_v1_logferry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_logferry_v1_logferry_proto_rawDesc), len(file_logferry_v1_logferry_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
