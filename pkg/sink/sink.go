@@ -21,6 +21,11 @@ type Sink interface {
 	// that ctx ended, or that the sink cannot say what became of the rows;
 	// then the whole batch is to be written again. Write does not release b
 	// and keeps nothing of it after it returns.
+	//
+	// When ctx ends, rows that are on their way, or of which some are there
+	// already, may still arrive: Write then waits for up to 10 seconds to learn
+	// of it, and otherwise returns at once. So ctx may have ended and the error
+	// be nil: the rows are there, and must not be written again.
 	Write(ctx context.Context, b *batch.Batch) (rejected []Rejected, err error)
 	// Close ends the sink after the Writes in progress have returned.
 	Close(ctx context.Context) error

@@ -11,6 +11,11 @@
 // asks for when it throttles a rule.
 //
 // What each answer of the service leads to is in one place: see judge.
+//
+// The service has no memory of what it took: rows that are posted twice are
+// there twice. So a call that is on its way is awaited, also when the Write it
+// is for is told to end, and only what is known to be refused, or cannot be
+// known, is posted again. The latter is counted: see Metrics.
 package azure
 
 import (
@@ -126,7 +131,7 @@ func (s *Sink) Write(ctx context.Context, b *batch.Batch) ([]sink.Rejected, erro
 }
 
 // pass hands p to the workers of its stream and waits until every row is
-// accepted or rejected.
+// accepted or rejected, or ctx has ended and p can be left.
 func (s *Sink) pass(ctx context.Context, st *stream, p *part) error {
 	if p.left == 0 {
 		return nil
@@ -141,9 +146,7 @@ func (s *Sink) pass(ctx context.Context, st *stream, p *part) error {
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		select {
-		case <-p.done: // both at once: what is known counts
-		default:
+		if p.leave() {
 			return ctx.Err()
 		}
 	}
@@ -171,7 +174,9 @@ func (s *Sink) buffer() *[]byte {
 }
 
 // Close refuses further Writes, waits for those in progress, or until ctx
-// ends, and ends the sink. Writes that ctx's end cuts off return [ErrClosed].
+// ends, and ends the sink. When ctx has ended no call is begun, but those on
+// their way are awaited for up to 10 seconds more; Writes whose rows are not
+// accepted by then return [ErrClosed].
 func (s *Sink) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true

@@ -10,9 +10,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -26,7 +28,12 @@ import (
 
 const (
 	// callTimeout is how long one call may take, with the token it may need.
-	callTimeout = 60 * time.Second
+	// It is long: a call that is given up is made again, and when the service
+	// had taken it, its rows are doubled.
+	callTimeout = 5 * time.Minute
+	// lastAnswer is how long a call on its way is awaited once everything is
+	// told to end.
+	lastAnswer = 10 * time.Second
 	// maxAnswerBytes is how much of an answer is read.
 	maxAnswerBytes = 64 << 10
 )
@@ -67,7 +74,7 @@ func connect(endpoint string, azure cloud.Configuration, id *identity, doer *htt
 		Cloud:     azure,
 		Retry:     policy.RetryOptions{MaxRetries: -1}, // one try: the stream decides about the next
 		Telemetry: policy.TelemetryOptions{ApplicationID: "logferry/" + version[:min(len(version), 15)]},
-		Transport: doer,
+		Transport: caller{doer},
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("endpoint: %w", err)
@@ -173,6 +180,42 @@ func (b bounded) CloseIdleConnections() {
 	}
 }
 
+// sentKey is the key of the *atomic.Bool in a call's context that says whether
+// the call was sent and may have arrived whole.
+type sentKey struct{}
+
+// caller makes the calls of a client, so that it is known as well as it can be
+// whether the service took the rows. It implements policy.Transporter.
+type caller struct{ next *http.Client }
+
+// Do makes one call. Once there is an answer its status counts, whatever becomes
+// of the rest of it.
+func (c caller) Do(r *http.Request) (*http.Response, error) {
+	sent := r.Context().Value(sentKey{}).(*atomic.Bool)
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { sent.Store(true) },
+		WroteRequest: func(w httptrace.WroteRequestInfo) { sent.Store(w.Err == nil) },
+	}))
+	response, err := c.next.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	var body []byte
+	if response.StatusCode/100 != 2 {
+		body, _ = io.ReadAll(response.Body) // what arrives of it: it only explains
+	}
+	response.Body.Close()
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return response, nil
+}
+
+// unknownError says that a call was sent and not answered: the service may have
+// taken its rows.
+type unknownError struct{ err error }
+
+func (e *unknownError) Error() string { return "no answer to the call: " + e.err.Error() }
+func (e *unknownError) Unwrap() error { return e.err }
+
 // compress returns the rows as a gzipped JSON array. The buffer is new: an
 // HTTP transport may read from it even after the call has returned.
 func (c *client) compress(rows []row) ([]byte, error) {
@@ -200,13 +243,38 @@ func (c *client) compress(rows []row) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// post makes one call. The error is for judge.
+// post makes one call. The error is for judge. When ctx ends the call is still
+// awaited for lastAnswer, unless nobody waits for it.
 func (c *client) post(ctx context.Context, rule, stream, id string, body []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := outlive(ctx)
 	defer cancel()
 	ctx = policy.WithHTTPHeader(ctx, http.Header{"X-Ms-Client-Request-Id": {id}})
+	var sent atomic.Bool
+	ctx = context.WithValue(ctx, sentKey{}, &sent)
 	_, err := c.logs.Upload(ctx, rule, stream, body, &azlogs.UploadOptions{ContentEncoding: new("gzip")})
+	if err != nil && sent.Load() {
+		return &unknownError{err}
+	}
 	return err
+}
+
+// errNobody is the cause of a context's end when nobody waits for what is done
+// under it.
+var errNobody = errors.New("nobody waits for the rows any more")
+
+// outlive returns the context of a call: it ends after callTimeout, or when ctx
+// has ended for lastAnswer, or with ctx when that is because of errNobody.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	release := context.AfterFunc(ctx, func() {
+		if context.Cause(ctx) == errNobody {
+			cancel()
+			return
+		}
+		late := time.AfterFunc(lastAnswer, cancel)
+		context.AfterFunc(call, func() { late.Stop() })
+	})
+	return call, func() { release(); cancel() }
 }
 
 // renew drops the token, so that the next call asks for a new one.

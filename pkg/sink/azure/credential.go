@@ -170,6 +170,10 @@ type identity struct {
 	renewed time.Time
 }
 
+// tokenTimeout is how long a call waits for its token. Nothing is sent till
+// then, so that giving up costs nothing.
+const tokenTimeout = 60 * time.Second
+
 // tokenError says that there is no token, so that no call was made.
 type tokenError struct{ err error }
 
@@ -181,6 +185,8 @@ func (i *identity) GetToken(ctx context.Context, o policy.TokenRequestOptions) (
 	i.mu.Lock()
 	cred := i.now
 	i.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
 	token, err := cred.GetToken(ctx, o)
 	if err != nil {
 		return token, &tokenError{err}

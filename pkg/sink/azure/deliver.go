@@ -18,18 +18,24 @@ const (
 )
 
 // deliver posts the rows until each is accepted or rejected, for as long as
-// ctx allows and somebody waits for them.
+// ctx allows and somebody waits for them. ctx breaks off waits, and calls only
+// as post says.
 func (s *stream) deliver(ctx context.Context, rows []row) {
 	var tries tries
 	for {
-		rows = awaited(rows)
-		if len(rows) == 0 || s.rule.wait(ctx, s.metrics) != nil {
+		if s.rule.wait(ctx, s.metrics) != nil {
+			return
+		}
+		if rows = depart(rows); len(rows) == 0 {
 			return
 		}
 		v := s.call(ctx, rows)
+		land(rows, v.step == accepted)
 		switch {
 		case v.step == accepted:
-			s.accept(rows, tries)
+			if tries.n > 0 {
+				s.log.Info("calls are accepted again", "after", string(tries.outcome))
+			}
 			return
 		case ctx.Err() != nil:
 			return
@@ -37,7 +43,7 @@ func (s *stream) deliver(ctx context.Context, rows []row) {
 			s.each(ctx, halves(rows))
 			return
 		case v.step == split && v.reason != "":
-			rows[0].part.reject(rows[0].index, v.reason, v.err)
+			rows[0].part.refuse(rows[0].index, v)
 			return
 		case v.step == regroup:
 			if groups := timeGroups(rows); len(groups) > 1 {
@@ -86,15 +92,6 @@ func (s *stream) call(ctx context.Context, rows []row) verdict {
 	v.id = id
 	s.metrics.call(v, rows, len(body), time.Since(start))
 	return v
-}
-
-func (s *stream) accept(rows []row, after tries) {
-	for _, r := range rows {
-		r.part.left--
-	}
-	if after.n > 0 {
-		s.log.Info("calls are accepted again", "after", string(after.outcome))
-	}
 }
 
 // recover does what the verdict asks for before the next call: it waits, holds

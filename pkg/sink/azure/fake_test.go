@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"regexp"
 	"slices"
 	"strings"
@@ -154,8 +155,11 @@ func read(r *http.Request) (p post, err error) {
 }
 
 // RoundTrip lets the service be called without a network, inside a bubble of
-// testing/synctest.
+// testing/synctest. It tells of its progress as a real one does.
 func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+	trace := httptrace.ContextClientTrace(r.Context())
+	trace.GotConn(httptrace.GotConnInfo{})
+	trace.WroteRequest(httptrace.WroteRequestInfo{})
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	if err := r.Context().Err(); err != nil {

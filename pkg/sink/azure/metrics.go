@@ -20,6 +20,8 @@ type Metrics struct {
 	bytes    *prometheus.CounterVec // and form
 	rejected *prometheus.CounterVec // and reason
 	paused   *prometheus.CounterVec
+	unknown  *prometheus.CounterVec
+	reposted *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics with r.
@@ -48,8 +50,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		bytes:    counter("logferry_sink_bytes_total", "Bytes of the calls accepted, as JSON and as sent.", "form"),
 		rejected: counter("logferry_sink_rejected_rows_total", "Rows that the service will never take, by reason code.", "reason"),
 		paused:   counter("logferry_sink_paused_seconds_total", "Seconds that calls were held back because the service throttles their rule."),
+		unknown:  counter("logferry_sink_unknown_outcomes_total", "Calls that were sent and whose outcome cannot be known: no answer, or a gateway's."),
+		reposted: counter("logferry_sink_rows_reposted_total", "Rows that are posted again although the service has or may have taken them: the most doubles there can be."),
 	}
-	r.MustRegister(m.calls, m.seconds, m.fill, m.inFlight, m.rows, m.bytes, m.rejected, m.paused)
+	r.MustRegister(m.calls, m.seconds, m.fill, m.inFlight, m.rows, m.bytes, m.rejected, m.paused, m.unknown, m.reposted)
 	return m
 }
 
@@ -59,6 +63,7 @@ type streamMetrics struct {
 	seconds, fill            prometheus.Observer
 	inFlight                 prometheus.Gauge
 	rows, json, gzip, paused prometheus.Counter
+	unknown, reposted        prometheus.Counter
 }
 
 func (m *Metrics) stream(destination, table string) *streamMetrics {
@@ -73,6 +78,8 @@ func (m *Metrics) stream(destination, table string) *streamMetrics {
 		json:         m.bytes.WithLabelValues(destination, table, "json"),
 		gzip:         m.bytes.WithLabelValues(destination, table, "gzip"),
 		paused:       m.paused.With(at),
+		unknown:      m.unknown.With(at),
+		reposted:     m.reposted.With(at),
 	}
 }
 
@@ -80,6 +87,10 @@ func (m *Metrics) stream(destination, table string) *streamMetrics {
 func (m *streamMetrics) call(v verdict, rows []row, sent int, took time.Duration) {
 	m.calls.WithLabelValues(string(v.outcome)).Inc()
 	m.seconds.Observe(took.Seconds())
+	if v.unknown {
+		m.unknown.Inc()
+		m.reposted.Add(float64(len(rows)))
+	}
 	if v.step != accepted {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -24,32 +25,42 @@ const maxCallBytes = 1_000_000
 const maxCallSpan = 30 * time.Minute
 
 // part is the rows of one Write, as JSON. After it is queued it belongs to one
-// worker, until done is closed.
+// worker, until done is closed; what the worker and the Write share is below mu.
 type part struct {
 	body  []byte  // the rows, one behind the other
 	ends  []int   // end in body of each row; a row without bytes is not sent
 	times []int64 // when each row happened, microseconds since 1970
 
-	// gone is closed when nobody waits for the part any more.
-	gone <-chan struct{}
-	// done is closed by the worker when it has no more to do with the part.
-	done chan struct{}
-
 	left     int // rows neither accepted nor rejected
 	rejected []sink.Rejected
 	err      error // why the worker gave up, if it did
+
+	// ended is closed when the Write is told to end.
+	ended <-chan struct{}
+	// gone is closed by the Write when it waits for the part no more.
+	gone chan struct{}
+	// done is closed by the worker when it has no more to do with the part.
+	done chan struct{}
+	// landed tells the Write that a call with rows of the part has ended. It
+	// has room for one.
+	landed chan struct{}
+
+	mu       sync.Mutex // over done and gone: at most one of them comes first
+	flying   bool       // a call with rows of the part is on its way
+	accepted int        // rows
 }
 
 // newPart encodes the rows of a record into body. Rows that no call can carry
 // are rejected here and never sent.
-func newPart(record arrow.Record, body []byte, gone <-chan struct{}) (*part, error) {
+func newPart(record arrow.Record, body []byte, ended <-chan struct{}) (*part, error) {
 	rows, err := rowjson.New(record)
 	if err != nil {
 		return nil, err
 	}
 	p := &part{
 		body: body, ends: make([]int, rows.Len()), times: rowTimes(record),
-		gone: gone, done: make(chan struct{}), left: rows.Len(),
+		left: rows.Len(), ended: ended,
+		gone: make(chan struct{}), done: make(chan struct{}), landed: make(chan struct{}, 1),
 	}
 	for i := range rows.Len() {
 		start := len(p.body)
@@ -101,16 +112,6 @@ func (p *part) outcome() error {
 		return ErrClosed
 	}
 	return p.err
-}
-
-// awaited reports whether somebody still waits for the part.
-func (p *part) awaited() bool {
-	select {
-	case <-p.gone:
-		return false
-	default:
-		return true
-	}
 }
 
 // row is one row of a part.
@@ -197,18 +198,4 @@ func timeGroups(rows []row) [][]row {
 		}
 	}
 	return append(groups, sorted[start:])
-}
-
-// awaited returns the rows that somebody still waits for.
-func awaited(rows []row) []row {
-	if !slices.ContainsFunc(rows, func(r row) bool { return !r.part.awaited() }) {
-		return rows
-	}
-	var kept []row
-	for _, r := range rows {
-		if r.part.awaited() {
-			kept = append(kept, r)
-		}
-	}
-	return kept
 }

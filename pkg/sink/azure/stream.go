@@ -74,7 +74,7 @@ func (s *stream) abandon() {
 	<-s.turn
 	defer func() { s.turn <- struct{}{} }()
 	if s.head != nil {
-		close(s.head.done)
+		s.head.settle(nil)
 		s.head = nil
 	}
 }
@@ -126,22 +126,23 @@ func (s *stream) company(ctx context.Context, first *part) []*part {
 	return parts
 }
 
-// send delivers the parts and settles them. The work ends early when nobody
-// waits for any of them.
+// send delivers the parts and settles those that are not settled yet. The work
+// ends early when nobody waits for any of them.
 func (s *stream) send(ctx context.Context, parts []*part) {
 	s.busy.Add(1)
 	defer s.busy.Add(-1)
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	var watch conc.WaitGroup
 	watch.Go(func() {
 		for _, p := range parts {
 			select {
 			case <-p.gone:
+			case <-p.done:
 			case <-ctx.Done():
 				return
 			}
 		}
-		cancel()
+		cancel(errNobody)
 	})
 	// A panic must not leave Writes waiting for ever: they get it as an error.
 	panicked := panics.Try(func() {
@@ -150,9 +151,8 @@ func (s *stream) send(ctx context.Context, parts []*part) {
 		}
 	})
 	for _, p := range parts {
-		p.err = panicked.AsError()
-		close(p.done)
+		s.metrics.reposted.Add(float64(p.settle(panicked.AsError())))
 	}
-	cancel()
+	cancel(nil)
 	watch.Wait()
 }

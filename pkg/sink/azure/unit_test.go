@@ -19,8 +19,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"go.uber.org/goleak"
 
@@ -92,11 +94,59 @@ func TestJudge(t *testing.T) {
 	f(context.DeadlineExceeded, again, noAnswer, 0, "")
 }
 
+// What was sent and not answered, or not by the service itself, may have been
+// taken.
+func TestUnknownOutcomes(t *testing.T) {
+	f := func(err error, want bool) {
+		t.Helper()
+		if v := judge(err); v.unknown != want {
+			t.Errorf("%.80v: got unknown %t; want %t", err, v.unknown, want)
+		}
+	}
+	f(&unknownError{io.ErrUnexpectedEOF}, true)
+	f(fmt.Errorf("upload: %w", &unknownError{context.DeadlineExceeded}), true)
+	f(refused(502, "", ""), true)
+	f(refused(504, "", ""), true)
+	// not sent, or answered
+	f(io.ErrUnexpectedEOF, false)
+	f(&tokenError{context.DeadlineExceeded}, false)
+	f(refused(500, "", ""), false)
+	f(refused(503, "", ""), false)
+	f(refused(408, "", ""), false)
+	f(nil, false)
+}
+
+// Once there is an answer its status counts, even if the rest of it is lost.
+func TestAnswerIsItsStatus(t *testing.T) {
+	f := func(status int, want outcome) {
+		t.Helper()
+		lost := roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))}, nil
+		})
+		c, err := connect(three.Endpoint, cloud.AzurePublic, nil, &http.Client{Transport: lost}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := judge(c.post(t.Context(), ruleC, "Custom-C", requestID(), nil)); v.outcome != want || v.unknown {
+			t.Errorf("%d: got %s, unknown %t; want %s, known", status, v.outcome, v.unknown, want)
+		}
+	}
+	f(200, success)
+	f(202, success)
+	f(204, success)
+	f(403, misconfigured)
+	f(503, serverError)
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // parts makes parts with rows of the given sizes.
 func makeParts(sizes ...[]int) []*part {
 	var parts []*part
 	for _, rows := range sizes {
-		p := &part{gone: make(chan struct{}), done: make(chan struct{}), left: len(rows)}
+		p := &part{left: len(rows)}
 		for i, size := range rows {
 			p.body = append(p.body, strings.Repeat("x", size)...)
 			p.ends = append(p.ends, len(p.body))

@@ -43,7 +43,7 @@ const (
 	unauthorized  outcome = "unauthorized"
 	misconfigured outcome = "misconfigured"
 	serverError   outcome = "server_error"
-	noAnswer      outcome = "no_answer" // the service may have taken the rows
+	noAnswer      outcome = "no_answer"
 	noToken       outcome = "no_token"
 )
 
@@ -56,6 +56,8 @@ type verdict struct {
 	// reason is why a row is rejected when the call was that row alone; empty:
 	// it is not, and the call is made again.
 	reason fault.Reason
+	// unknown says that the service may have taken the rows all the same.
+	unknown bool
 	// advice tells a person what to do; empty: nothing yet.
 	advice string
 	err    error
@@ -87,6 +89,9 @@ const (
 //	401                              once with a new token, then slow
 //	408, 5xx, no answer, no token    again, with back-off
 //	429                              the whole rule waits
+//
+// After a call that was sent and not answered, and after 502 and 504, nobody can
+// know whether the service took the rows: they are posted again, and counted.
 func judge(err error) verdict {
 	if err == nil {
 		return verdict{step: accepted, outcome: success}
@@ -96,7 +101,8 @@ func judge(err error) verdict {
 	}
 	response, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok {
-		return verdict{step: again, outcome: noAnswer, advice: adviseReach(err), err: err}
+		_, sent := errors.AsType[*unknownError](err)
+		return verdict{step: again, outcome: noAnswer, unknown: sent, advice: adviseReach(err), err: err}
 	}
 	v := judgeStatus(response)
 	v.err = refusal(response)
@@ -127,6 +133,8 @@ func judgeStatus(r *azcore.ResponseError) verdict {
 		return verdict{step: again, outcome: throttled, wait: retryAfter(r, time.Now())}
 	case code == http.StatusRequestEntityTooLarge:
 		return verdict{step: split, outcome: tooLarge, reason: fault.RowTooLarge}
+	case code == http.StatusBadGateway || code == http.StatusGatewayTimeout: // it does not know either
+		return verdict{step: again, outcome: serverError, unknown: true, wait: retryAfter(r, time.Now())}
 	case code == http.StatusRequestTimeout || code >= 500:
 		return verdict{step: again, outcome: serverError, wait: retryAfter(r, time.Now())}
 	case code == http.StatusBadRequest:

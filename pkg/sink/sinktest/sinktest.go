@@ -238,7 +238,8 @@ func testContext(t *testing.T, f Fixture) {
 		})
 	}
 	writers.Wait()
-	if took := time.Since(start); took > patience/3 {
+	// What fails at once is not on its way: nothing is awaited.
+	if took := time.Since(start); took > patience/6 {
 		t.Errorf("Write returned %v after its start; want soon after its context's end", took)
 	}
 	mem.AssertSize(t, 0)
