@@ -111,6 +111,10 @@ type Rule struct {
 	Rule string `yaml:"rule"`
 	// Stream is the stream's name in the rule; empty: Custom-Logferry-<table>.
 	Stream string `yaml:"stream,omitempty"`
+	// EventTime is a custom column of the table, of the type datetime, that gets
+	// a copy of each row's TimeGenerated, which the service replaces when it is
+	// old; empty: none does.
+	EventTime string `yaml:"event_time,omitempty"`
 }
 
 // Kinds of credential.

@@ -64,6 +64,7 @@ var (
 	sessionPattern    = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 	regionPattern     = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d$`)
 	bucketPattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{3,255}$`)
+	columnPattern     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,41}_CF$`)
 	rulePattern       = regexp.MustCompile(`^dcr-[0-9a-f]{32}$`)
 )
 

@@ -60,6 +60,8 @@ func (v validator) rules(d Destination) {
 		v.require(rulePattern.MatchString(rule.Rule), key+".rule", "must be the rule's immutable id: dcr- and 32 hexadecimal digits")
 		custom := strings.HasPrefix(rule.Stream, "Custom-") || strings.HasPrefix(rule.Stream, "Microsoft-")
 		v.require(rule.Stream == "" || custom, key+".stream", "must begin with Custom- or Microsoft-")
+		v.require(rule.EventTime == "" || columnPattern.MatchString(rule.EventTime), key+".event_time",
+			"must be the name of a custom column: a letter, then letters, digits and underscores, _CF at the end, at most 45 in all; write one such as EventTime_CF")
 	}
 }
 
