@@ -49,17 +49,23 @@ type Meta struct {
 	Layout string
 	// Notified is when the object's notification entered the queue.
 	Notified time.Time
+	// Dead and Filtered count the records of the part that became no rows:
+	// kept as dead letters, or dropped on purpose.
+	Dead, Filtered int
 }
 
 // ID is the deterministic id of the batch, the same for every publication of
 // the same part in the same attempt. It is the bus's message id.
 func (m Meta) ID() string {
-	id := m.Object + "." + strconv.Itoa(m.Part)
+	id := m.PartID()
 	if m.Attempt > 0 {
 		id += "@" + strconv.Itoa(m.Attempt)
 	}
 	return id
 }
+
+// PartID names the part, whatever the attempt.
+func (m Meta) PartID() string { return m.Object + "." + strconv.Itoa(m.Part) }
 
 // ObjectID returns the identity of an S3 object: a hash of the connection, the
 // bucket, the key and the version id or, in a bucket without versions, the

@@ -2,7 +2,9 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -36,8 +38,12 @@ const (
 	minObjectBytes = 16 << 20
 )
 
-// deadAge is how long a dead letter is kept if nobody deals with it.
-const deadAge = 30 * 24 * time.Hour
+// The ledger takes an event once for as long as it keeps it, so it needs to
+// remember message ids only while a publisher may try again.
+const ledgerDedupe = 2 * time.Minute
+
+// historyShare is the part of bus.max_bytes that the history may take.
+const historyShare = 4
 
 // Topology is what the configuration demands of the bus.
 type Topology struct {
@@ -74,6 +80,9 @@ func (b *Bus) rebuild(ctx context.Context, lost string) {
 }
 
 func (b *Bus) build(ctx context.Context) error {
+	if err := b.checkLayout(ctx); err != nil {
+		return err
+	}
 	for _, config := range b.streams() {
 		if err := b.ensureStream(ctx, config); err != nil {
 			return err
@@ -95,7 +104,8 @@ func (b *Bus) build(ctx context.Context) error {
 	}
 	for destination, tables := range b.topology.Destinations {
 		for _, table := range tables {
-			if err := b.ensureConsumer(ctx, streamRows, writerDurable(destination, table), subject(subjectRows, destination, table, ">")); err != nil {
+			filter := subject(subjectRows, destination, table, ">")
+			if err := b.ensureConsumer(ctx, rowsStream(destination), writerDurable(destination, table), filter); err != nil {
 				return err
 			}
 		}
@@ -103,29 +113,66 @@ func (b *Bus) build(ctx context.Context) error {
 	return nil
 }
 
-// streams returns the streams' settings. All use limits retention, so that
-// their subjects can be replayed while the workers go on; the gates keep what
-// is not delivered far below the limits.
+// checkLayout refuses streams that another version has laid out differently:
+// workers would read past what is on them.
+func (b *Bus) checkLayout(ctx context.Context) error {
+	var s jetstream.Stream
+	err := untilReady(ctx, func() (err error) {
+		s, err = b.js.Stream(ctx, streamObjects)
+		return err
+	})
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", streamObjects, err)
+	}
+	if v := s.CachedInfo().Config.Metadata[layoutKey]; v != layoutVersion {
+		return fmt.Errorf("the bus was laid out by another version of Logferry (layout %q; this one has %q): run that version until its backlog is empty, "+
+			"then remove the streams OBJECTS, RAW, ROWS*, DEAD, LEDGER and HISTORY, or the directory bus.store; what is not carried by then comes again from SQS", v, layoutVersion)
+	}
+	return nil
+}
+
+// streams returns the streams' settings. Those of work use limits retention,
+// so that their subjects can be replayed while the workers go on; budgets and
+// gates keep what is not delivered far below the limits. What must not be lost
+// while it is needed, dead letters and the ledger, refuses new messages when
+// it is full; it takes each subject once.
 func (b *Bus) streams() []jetstream.StreamConfig {
-	stream := func(name, prefix, about string) jetstream.StreamConfig {
+	stream := func(name, subjects, about string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
-			Name: name, Description: about, Subjects: []string{prefix + ".>"},
+			Name: name, Description: about, Subjects: []string{subjects + ".>"},
 			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, Storage: jetstream.FileStorage,
 			Replicas: b.config.Replicas, Duplicates: dedupeWindow, AllowDirect: true,
-			MaxAge: b.config.Replay, MaxBytes: int64(b.config.MaxBytes),
+			MaxAge: b.config.Replay, MaxBytes: b.config.MaxBytes,
+			Metadata: map[string]string{layoutKey: layoutVersion},
 		}
+	}
+	once := func(name, subjects, about string) jetstream.StreamConfig {
+		s := stream(name, subjects, about)
+		s.MaxMsgsPerSubject, s.Discard, s.DiscardNewPerSubject = 1, jetstream.DiscardNew, true
+		s.Duplicates = ledgerDedupe
+		// Only the stream's leader knows all that is stored: a replica asked
+		// instead might not know yet what was just delivered.
+		s.AllowDirect = false
+		return s
 	}
 	objects := stream(streamObjects, subjectObjects, "S3 objects to fetch")
 	objects.MaxAge = max(b.config.Replay, objectAge)
 	objects.MaxBytes = max(objects.MaxBytes/objectShare, minObjectBytes)
-	dead := stream(streamDead, subjectDead, "what could not be processed")
-	dead.MaxAge = deadAge
-	return []jetstream.StreamConfig{
-		objects,
-		stream(streamRaw, subjectRaw, "undecoded records"),
-		stream(streamRows, subjectRows, "rows to deliver"),
-		dead,
+	dead := once(streamDead, subjectDead, "what could not be processed")
+	dead.MaxAge = 0 // until dismissed
+	ledger := once(streamLedger, subjectLedger, "what became of every object")
+	ledger.MaxAge = b.config.Ledger
+	history := stream(streamHistory, subjectHistory, "what became of the objects that are done, for audits")
+	history.MaxAge = b.config.History
+	history.MaxBytes /= historyShare
+	all := []jetstream.StreamConfig{ledger, history, dead, objects, stream(streamRaw, subjectRaw, "undecoded records")}
+	for _, destination := range slices.Sorted(maps.Keys(b.topology.Destinations)) {
+		all = append(all, stream(rowsStream(destination), subject(subjectRows, destination), "rows to deliver to "+destination))
 	}
+	return all
 }
 
 // untilReady calls f until JetStream is ready for it. A server that restarts,
@@ -176,19 +223,21 @@ func (b *Bus) ensureConsumer(ctx context.Context, stream, durable, filter string
 // warnOfStrays tells of durables whose destination or table is no longer
 // configured: what they have not delivered stays where it is.
 func (b *Bus) warnOfStrays(ctx context.Context) error {
-	var infos []*jetstream.ConsumerInfo
-	err := untilReady(ctx, func() (err error) {
-		infos, err = b.consumers(ctx, streamRows)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, info := range infos {
-		if left := backlog(info); !b.wanted[info.Name] && left > 0 {
-			b.log.Warn("rows wait for a destination and table that are not configured; configure them again or remove the consumer",
-				"consumer", info.Name, "batches", left)
+	names := b.js.StreamNames(ctx, jetstream.WithStreamListSubject(subjectRows+".>"))
+	for name := range names.Name() {
+		infos, err := b.consumers(ctx, name)
+		if err != nil {
+			return err
 		}
+		for _, info := range infos {
+			if left := backlog(info); !b.wanted[info.Name] && left > 0 {
+				b.log.Warn("rows wait for a destination and table that are not configured; configure them again or remove the consumer",
+					"stream", name, "consumer", info.Name, "batches", left)
+			}
+		}
+	}
+	if err := names.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
+		return fmt.Errorf("list the streams of rows: %w", err)
 	}
 	return nil
 }

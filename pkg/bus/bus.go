@@ -3,8 +3,8 @@
 // graveyard (package stage).
 //
 //	poller ─PublishObjects─▶ OBJECTS ─Objects─▶ fetcher ─PublishRaw─▶ RAW
-//	       ─Raw─▶ parser ─PublishRows─▶ ROWS ─Rows─▶ writer
-//	all ─Graveyard─▶ DEAD, writers ◀─Pauses─▶ writers
+//	       ─Raw─▶ parser ─PublishRows─▶ ROWS-<destination> ─Rows─▶ writer
+//	all ─Ledger─▶ LEDGER, HISTORY; all ─Graveyard─▶ DEAD; writers ◀─Pauses─▶ writers
 package bus
 
 import (
@@ -62,6 +62,8 @@ type Bus struct {
 	wanted   map[string]bool
 	loops    conc.WaitGroup // sources and gates
 	stop     func()
+	mu       sync.Mutex
+	handles  map[string]jetstream.Stream
 	refused  atomic.Pointer[error] // why the last try to connect failed
 	closing  <-chan struct{}       // closed when the bus closes: the end of the loops
 }
@@ -70,7 +72,7 @@ type Bus struct {
 // that is started in this process with its data under Store. Close it when all
 // work is settled.
 func Open(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
-	b := &Bus{config: config, log: log.With("component", "bus"), metrics: newMetrics()}
+	b := &Bus{config: config, log: log.With("component", "bus"), metrics: newMetrics(), handles: make(map[string]jetstream.Stream)}
 	closing := make(chan struct{})
 	b.closing, b.stop = closing, sync.OnceFunc(func() { close(closing) })
 	if err := b.connect(ctx); err != nil {
@@ -200,22 +202,26 @@ func (b *Bus) Raw(ctx context.Context) (stage.Source[*batch.Batch], error) {
 
 // Rows is the work of the writer: the rows of one table for one destination.
 func (b *Bus) Rows(ctx context.Context, destination, table string) (stage.Source[*batch.Batch], error) {
-	return newSource(ctx, b, streamRows, writerDurable(destination, table), pullBatches, decodeBatch, batchLetter)
+	return newSource(ctx, b, rowsStream(destination), writerDurable(destination, table), pullBatches, decodeBatch, batchLetter)
 }
 
 // PublishObjects is where the poller's objects go.
 func (b *Bus) PublishObjects() stage.Publisher[*logferryv1.Object] {
-	return newPublisher(b, streamObjects, objectWindow, objectMsg)
+	return newPublisher(b, objectWindow, objectMsg, streamObjects)
 }
 
 // PublishRaw is where the fetcher's batches go.
 func (b *Bus) PublishRaw() stage.Publisher[*batch.Batch] {
-	return newPublisher(b, streamRaw, batchWindow, b.rawMsg)
+	return newPublisher(b, batchWindow, b.rawMsg, streamRaw)
 }
 
 // PublishRows is where the parser's batches go.
 func (b *Bus) PublishRows() stage.Publisher[*batch.Batch] {
-	return newPublisher(b, streamRows, batchWindow, b.rowsMsg)
+	var streams []string
+	for destination := range b.topology.Destinations {
+		streams = append(streams, rowsStream(destination))
+	}
+	return newPublisher(b, batchWindow, b.rowsMsg, streams...)
 }
 
 // Graveyard keeps the dead letters of all stages.
@@ -231,7 +237,11 @@ type Backlog struct {
 // for.
 func (b *Bus) Backlog(ctx context.Context) (Backlog, error) {
 	var total Backlog
-	for _, stream := range []string{streamObjects, streamRaw, streamRows} {
+	streams := []string{streamObjects, streamRaw}
+	for destination := range b.topology.Destinations {
+		streams = append(streams, rowsStream(destination))
+	}
+	for _, stream := range streams {
 		infos, err := b.consumers(ctx, stream)
 		if err != nil {
 			return Backlog{}, err

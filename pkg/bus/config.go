@@ -21,14 +21,23 @@ type Config struct {
 	Replay time.Duration `yaml:"replay"`
 	// Compression of the raw and rows bodies: snappy or none.
 	Compression string `yaml:"compression"`
-	// MaxBytes bounds the raw and the rows stream, each.
+	// MaxBytes bounds the streams of records, of each destination's rows, of
+	// dead letters and of the ledger, each.
 	MaxBytes int64 `yaml:"max_bytes"`
+	// Ledger is how long it is remembered, object by object, what became of
+	// it: so long a notification that comes again has no effect.
+	Ledger time.Duration `yaml:"ledger"`
+	// History is how long the compact record for audits is kept.
+	History time.Duration `yaml:"history"`
 }
 
-// DefaultConfig returns an embedded bus that keeps a day, at most 4 GiB a
-// stream.
+// DefaultConfig returns an embedded bus that keeps work for a day, at most
+// 4 GiB a stream.
 func DefaultConfig() Config {
-	return Config{Store: "data/bus", Listen: "127.0.0.1:0", Replicas: 1, Replay: 24 * time.Hour, Compression: "snappy", MaxBytes: 4 << 30}
+	return Config{
+		Store: "data/bus", Listen: "127.0.0.1:0", Replicas: 1, Replay: 24 * time.Hour, Compression: "snappy", MaxBytes: 4 << 30,
+		Ledger: 48 * time.Hour, History: 30 * 24 * time.Hour,
+	}
 }
 
 func (c Config) compresses() bool { return c.Compression == "snappy" }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"net/url"
 	"os"
@@ -90,8 +91,7 @@ func (e *embedded) start(config Config, log *slog.Logger) error {
 		ServerName: "logferry", Host: host, Port: port,
 		Username: embeddedUser, Password: string(hash),
 		JetStream: true, StoreDir: config.Store, SyncAlways: true,
-		// Streams are bounded one by one; this bounds them together.
-		JetStreamMaxStore:      5 * int64(config.MaxBytes),
+		JetStreamMaxStore:      math.MaxInt64 / 2, // streams are bounded one by one
 		JetStreamMaxMemory:     64 << 20,
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,

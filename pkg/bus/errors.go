@@ -33,6 +33,16 @@ func notReady(err error) bool {
 	return false
 }
 
+// codeStoreFailed is what the server answers when a stream does not take a
+// message; only the text says why.
+const codeStoreFailed jetstream.ErrorCode = 10077
+
+// isTaken reports that a stream which takes each subject once has that subject.
+func isTaken(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && api.ErrorCode == codeStoreFailed && strings.Contains(api.Description, "maximum messages per subject")
+}
+
 // redact drops the passwords of a URL, or of a list of URLs, for messages.
 func redact(raw string) string {
 	urls := strings.Split(raw, ",")

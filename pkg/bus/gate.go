@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"time"
 
@@ -65,17 +64,19 @@ func (g *gate) run(closing <-chan struct{}) {
 	ticker := time.NewTicker(gateInterval)
 	defer ticker.Stop()
 	shut := false
+	var losses losses
 	for {
-		pending, limit, err := g.read(context.Background()) // JetStream's own timeout bounds it
+		r, err := g.bus.read(context.Background(), g.stream) // JetStream's own timeout bounds it
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			g.bus.rebuild(context.Background(), g.stream)
 		case err != nil:
 			g.bus.log.Warn("cannot read the backlog of a stream", "stream", g.stream, "err", err)
 		case err == nil:
-			now := g.set(pending, limit)
+			losses.look(g.bus, r)
+			now := g.set(r.undelivered(), r.limit()/gateShare)
 			if now != shut {
-				g.bus.log.Info("back-pressure changed", "stream", g.stream, "held_back", now, "undelivered_bytes", pending, "limit", limit)
+				g.bus.log.Info("back-pressure changed", "stream", g.stream, "held_back", now, "undelivered_bytes", r.undelivered(), "limit", r.limit()/gateShare)
 			}
 			shut = now
 		}
@@ -107,39 +108,4 @@ func (g *gate) set(pending, limit int64) (shut bool) {
 	}
 	g.bus.metrics.undelivered.WithLabelValues(g.stream).Set(float64(pending))
 	return shut
-}
-
-// read returns how many bytes lie behind the slowest consumer of the stream,
-// and how many may.
-func (g *gate) read(ctx context.Context) (pending, limit int64, err error) {
-	s, err := g.bus.js.Stream(ctx, g.stream)
-	if err != nil {
-		return 0, 0, err
-	}
-	state, config := s.CachedInfo().State, s.CachedInfo().Config
-	limit = config.MaxBytes / gateShare
-	if config.MaxBytes <= 0 {
-		limit = math.MaxInt64
-	}
-	infos, err := g.bus.consumers(ctx, g.stream)
-	if err != nil {
-		return 0, 0, err
-	}
-	return undelivered(state, infos), limit, nil
-}
-
-// undelivered estimates the bytes from the first message that some consumer
-// has not settled to the end of the stream.
-func undelivered(state jetstream.StreamState, infos []*jetstream.ConsumerInfo) int64 {
-	floor := state.LastSeq
-	for _, info := range infos {
-		if backlog(info) > 0 {
-			floor = min(floor, info.AckFloor.Stream)
-		}
-	}
-	if state.Msgs == 0 || floor >= state.LastSeq {
-		return 0
-	}
-	behind := min(state.LastSeq-floor, state.Msgs)
-	return int64(float64(state.Bytes) * float64(behind) / float64(state.Msgs))
 }

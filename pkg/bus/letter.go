@@ -1,6 +1,9 @@
 package bus
 
 import (
+	"strconv"
+
+	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -11,10 +14,12 @@ import (
 // its cause. The object itself stays in the bucket; the letter says where.
 func objectLetter(msg jetstream.Msg) stage.DeadLetter {
 	l := letter(msg, contentObject)
+	l.Object = msg.Headers().Get(headerObject)
 	o, err := decodeObject(msg)
 	if err != nil {
 		return l
 	}
+	l.ID = o.GetId() // whatever the attempt
 	l.Connection, l.Object, l.Bucket, l.Key = o.GetConnection(), o.GetId(), o.GetBucket(), o.GetKey()
 	l.Version, l.ETag = o.GetVersionId(), o.GetEtag()
 	return l
@@ -27,10 +32,14 @@ func batchLetter(msg jetstream.Msg) stage.DeadLetter {
 	l.Connection, l.Destination, l.Table, l.Format = m.Connection, m.Destination, m.Table, m.Format
 	l.Object, l.Bucket, l.Key, l.Version, l.Layout = m.Object, m.Bucket, m.Key, m.Version, m.Layout
 	if err == nil {
-		l.Part = m.Part
+		l.ID, l.Part = m.PartID(), m.Part // whatever the attempt
 	}
-	if plain, err := plainBody(msg); err == nil {
-		l.Body, l.BodySize = plain, int64(len(plain))
+	l.Records, _ = strconv.ParseInt(msg.Headers().Get(headerRows), 10, 64)
+	l.ContentEncoding = msg.Headers().Get(headerContentEncoding)
+	if l.ContentEncoding == encodingSnappy {
+		if n, err := s2.DecodedLen(l.Body); err == nil {
+			l.BodySize = int64(n)
+		}
 	}
 	return l
 }

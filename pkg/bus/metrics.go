@@ -10,7 +10,10 @@ type metrics struct {
 	publishFailures *prometheus.CounterVec // stream
 	pullFailures    *prometheus.CounterVec // stream
 	redelivered     *prometheus.CounterVec // stream
+	lost            *prometheus.CounterVec // stream
 	undelivered     *prometheus.GaugeVec   // stream
+	waiting         *prometheus.GaugeVec   // consumer
+	ledger          *prometheus.CounterVec // event, outcome
 }
 
 func newMetrics() *metrics {
@@ -28,6 +31,15 @@ func newMetrics() *metrics {
 			Name: "logferry_bus_undelivered_bytes",
 			Help: "Bytes on the stream from the first message that is not settled, as publishers saw it last.",
 		}, []string{"stream"}),
+		lost: counter("logferry_bus_losses_total", "Times that messages were dropped from a stream before they were delivered; their objects are read again."),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "logferry_bus_waiting_seconds",
+			Help: "Age of the oldest message that a consumer has not settled, as publishers saw it last.",
+		}, []string{"consumer"}),
+		ledger: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "logferry_ledger_events_total",
+			Help: "Events entered in the ledger, by kind, and by outcome: new, or known when it was there already.",
+		}, []string{"event", "outcome"}),
 	}
 }
 
@@ -40,7 +52,7 @@ func (m *metrics) published(stream string, bytes int, double bool) {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.messages, m.bytes, m.doubles, m.publishFailures, m.pullFailures, m.redelivered, m.undelivered}
+	return []prometheus.Collector{m.messages, m.bytes, m.doubles, m.publishFailures, m.pullFailures, m.redelivered, m.lost, m.undelivered, m.waiting, m.ledger}
 }
 
 // Describe makes the bus a [prometheus.Collector] of its metrics.

@@ -9,14 +9,22 @@ import (
 const (
 	streamObjects = "OBJECTS"
 	streamRaw     = "RAW"
-	streamRows    = "ROWS"
 	streamDead    = "DEAD"
+	streamLedger  = "LEDGER"
+	streamHistory = "HISTORY"
+	// rowsPrefix begins the names of the rows' streams, one for each
+	// destination: what one does not take leaves the others their room.
+	rowsPrefix = "ROWS-"
 
 	subjectObjects = "logferry.objects" // .<connection>
 	subjectRaw     = "logferry.raw"     // .<connection>.<format>
 	subjectRows    = "logferry.rows"    // .<destination>.<table>.<connection>
-	subjectDead    = "logferry.dead"    // .<stage>.<connection>
+	subjectDead    = "logferry.dead"    // .<stage>.<connection>.<letter>
+	subjectLedger  = "logferry.ledger"  // .<connection>.<object>.<event>
+	subjectHistory = "logferry.history" // .<connection>
 )
+
+func rowsStream(destination string) string { return rowsPrefix + destination }
 
 // Durables of the fetcher and the parser; the writer has one for each
 // destination and table, so that a paused rule holds back nobody else.
@@ -41,6 +49,8 @@ const (
 	headerLayout      = "Logferry-Layout"
 	headerNotified    = "Logferry-Notified"
 	headerRows        = "Logferry-Rows"
+	headerDead        = "Logferry-Dead"
+	headerFiltered    = "Logferry-Filtered"
 	headerContentType = "Content-Type"
 
 	headerContentEncoding = "Content-Encoding"
@@ -48,6 +58,13 @@ const (
 
 // encodingSnappy is the Snappy block format.
 const encodingSnappy = "snappy"
+
+// layoutKey is the key in the streams' metadata that tells the version of
+// their layout: names, subjects, retention.
+const (
+	layoutKey     = "logferry-layout"
+	layoutVersion = "2"
+)
 
 // wireVersion is the version of the wire contract that messages carry.
 const wireVersion = "1"
@@ -57,6 +74,9 @@ const (
 	contentArrow  = "application/vnd.apache.arrow.stream"
 	contentObject = `application/x-protobuf; messageType="logferry.v1.Object"`
 	contentDead   = `application/x-protobuf; messageType="logferry.v1.DeadLetter"`
+	contentLedger = `application/x-protobuf; messageType="logferry.v1.LedgerEvent"`
+
+	contentHistory = `application/x-protobuf; messageType="logferry.v1.History"`
 )
 
 // writerPrefix begins the names of all writers' durables.

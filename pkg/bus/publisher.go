@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -12,18 +13,31 @@ import (
 	"github.com/logferry/logferry/pkg/stage"
 )
 
-// publisher stores messages in one stream, a bounded number at a time.
+// What is for a destination that is not configured waits so often, so long
+// each time, for somebody to mend the configuration.
+const (
+	mendTries = 30
+	mendWait  = time.Minute
+)
+
+// encoder makes the message of a value, and says which stream it is for.
+type encoder[T any] func(context.Context, T) (stream string, msg *nats.Msg, err error)
+
+// publisher stores messages, a bounded number at a time.
 type publisher[T any] struct {
 	bus    *Bus
-	stream string
-	encode func(context.Context, T) (*nats.Msg, error)
-	gate   *gate
+	encode encoder[T]
+	gates  map[string]*gate // by stream
 	slots  chan struct{}
 }
 
-func newPublisher[T any](b *Bus, stream string, window int, encode func(context.Context, T) (*nats.Msg, error)) *publisher[T] {
-	p := &publisher[T]{bus: b, stream: stream, encode: encode, gate: newGate(b, stream), slots: make(chan struct{}, window)}
-	b.loops.Go(func() { p.gate.run(b.closing) })
+func newPublisher[T any](b *Bus, window int, encode encoder[T], streams ...string) *publisher[T] {
+	p := &publisher[T]{bus: b, encode: encode, gates: make(map[string]*gate, len(streams)), slots: make(chan struct{}, window)}
+	for _, stream := range streams {
+		g := newGate(b, stream)
+		p.gates[stream] = g
+		b.loops.Go(func() { g.run(b.closing) })
+	}
 	return p
 }
 
@@ -31,11 +45,15 @@ func newPublisher[T any](b *Bus, stream string, window int, encode func(context.
 // full, and while the stream holds so much undelivered data that more could
 // evict it.
 func (p *publisher[T]) Publish(ctx context.Context, v T) (func(context.Context) error, error) {
-	msg, err := p.encode(ctx, v)
+	stream, msg, err := p.encode(ctx, v)
 	if err != nil {
 		return nil, fault.Permanent(fault.Internal, err)
 	}
-	if err := p.gate.pass(ctx, len(msg.Data)); err != nil {
+	gate, ok := p.gates[stream]
+	if !ok {
+		return nil, fault.Limited(mendTries, mendWait, fault.NoRule, fmt.Errorf("the configuration has no destination for %s", msg.Subject))
+	}
+	if err := gate.pass(ctx, len(msg.Data)); err != nil {
 		return nil, err
 	}
 	select {
@@ -46,7 +64,8 @@ func (p *publisher[T]) Publish(ctx context.Context, v T) (func(context.Context) 
 	stored := make(chan error, 1)
 	p.bus.loops.Go(func() {
 		defer func() { <-p.slots }()
-		stored <- p.bus.store(ctx, p.stream, msg)
+		_, err := p.bus.store(ctx, stream, msg)
+		stored <- err
 	})
 	return func(ctx context.Context) error {
 		select {
@@ -60,23 +79,27 @@ func (p *publisher[T]) Publish(ctx context.Context, v T) (func(context.Context) 
 
 // store publishes a message until it is stored, always under the same id, so
 // that a try whose answer was lost is no double. It gives up when ctx ends,
-// and at once on a message that can never be stored.
-func (b *Bus) store(ctx context.Context, stream string, msg *nats.Msg) error {
+// and at once on a message that can never be stored. again reports that the
+// stream had the message's subject already, if it takes each subject once:
+// then nothing has changed.
+func (b *Bus) store(ctx context.Context, stream string, msg *nats.Msg) (again bool, err error) {
 	for attempt := 1; ; attempt++ {
 		ack, err := b.publish(ctx, stream, msg)
-		if err == nil {
+		switch {
+		case err == nil:
 			b.metrics.published(stream, len(msg.Data), ack.Duplicate)
-			return nil
-		}
-		if errors.Is(err, nats.ErrMaxPayload) {
-			return fault.Permanent(fault.RecordTooLarge,
+			return false, nil
+		case isTaken(err):
+			return true, nil
+		case errors.Is(err, nats.ErrMaxPayload):
+			return false, fault.Permanent(fault.RecordTooLarge,
 				fmt.Errorf("store a message of %d bytes on %s: %w (the server takes %d)", len(msg.Data), msg.Subject, err, b.conn.MaxPayload()))
 		}
 		pause := fault.Wait(err, attempt)
 		b.metrics.publishFailures.WithLabelValues(stream).Inc()
 		b.log.Warn("cannot store a message on the bus; trying again", "stream", stream, "err", err, "wait", pause)
 		if werr := fault.Sleep(ctx, pause); werr != nil {
-			return fmt.Errorf("store on %s: %w", msg.Subject, errors.Join(werr, err))
+			return false, fmt.Errorf("store on %s: %w", msg.Subject, errors.Join(werr, err))
 		}
 	}
 }
@@ -90,12 +113,12 @@ func (b *Bus) publish(ctx context.Context, stream string, msg *nats.Msg) (*jetst
 // graveyard stores dead letters in the stream DEAD.
 type graveyard struct{ bus *Bus }
 
-// Bury stores the letter. A letter buried again within the dedupe window has
-// no effect.
+// Bury stores the letter. A letter that is there already is buried once.
 func (g graveyard) Bury(ctx context.Context, l stage.DeadLetter) error {
 	msg, err := letterMsg(ctx, l)
 	if err != nil {
 		return err
 	}
-	return g.bus.store(ctx, streamDead, msg)
+	_, err = g.bus.store(ctx, streamDead, msg)
+	return err
 }

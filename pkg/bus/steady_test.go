@@ -43,21 +43,22 @@ func TestReadersHoldNothingBack(t *testing.T) {
 	}
 	behind := func(stream string) int64 {
 		t.Helper()
-		pending, _, err := newGate(b, stream).read(t.Context())
+		r, err := b.read(t.Context(), stream)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return pending
+		return r.undelivered()
 	}
 	if n := behind(streamRaw); n != 0 {
 		t.Errorf("%d bytes are held back for a reader", n)
 	}
-	// rows of a destination that is no longer configured
-	consumer(streamRows, writerDurable("old", "AWSCloudTrail"))
+	// rows of a table that is no longer configured
+	rows := rowsStream("sentinel")
+	consumer(rows, writerDurable("sentinel", "AWSGuardDuty"))
 	old := rawBatch(0, "one")
-	old.Meta.Destination = "old"
+	old.Meta.Table = "AWSGuardDuty"
 	publish(t, b.PublishRows(), old)
-	waitFor(t, "the gate to count rows that wait for their destination", func() bool { return behind(streamRows) > 0 })
+	waitFor(t, "the gate to count rows that wait for their table", func() bool { return behind(rows) > 0 })
 	if left, err = b.Backlog(t.Context()); err != nil || left.Messages != 0 {
 		t.Errorf("backlog = %+v, %v; want none that nobody works on", left, err)
 	}
@@ -157,7 +158,7 @@ func TestLostStreamsAreMadeAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, stream := range []string{streamObjects, streamRaw, streamRows, streamDead} {
+	for _, stream := range []string{streamObjects, streamRaw, rowsStream("sentinel"), streamDead} {
 		if err := b.js.DeleteStream(t.Context(), stream); err != nil {
 			t.Fatal(err)
 		}

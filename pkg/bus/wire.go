@@ -2,6 +2,8 @@ package bus
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"net/url"
@@ -53,13 +55,13 @@ func newMsg(ctx context.Context, subject, id, contentType string, body []byte) *
 
 // objectMsg is the message of an object. Its id tells attempts apart, so that
 // the bus does not take a new attempt for a double.
-func objectMsg(ctx context.Context, o *logferryv1.Object) (*nats.Msg, error) {
+func objectMsg(ctx context.Context, o *logferryv1.Object) (string, *nats.Msg, error) {
 	if err := checkTokens(o.GetConnection()); err != nil {
-		return nil, fmt.Errorf("object: %w", err)
+		return "", nil, fmt.Errorf("object: %w", err)
 	}
 	body, err := proto.Marshal(o)
 	if err != nil {
-		return nil, fmt.Errorf("encode object: %w", err)
+		return "", nil, fmt.Errorf("encode object: %w", err)
 	}
 	id := o.GetId()
 	if o.GetAttempt() > 0 {
@@ -68,7 +70,7 @@ func objectMsg(ctx context.Context, o *logferryv1.Object) (*nats.Msg, error) {
 	msg := newMsg(ctx, subject(subjectObjects, o.GetConnection()), id, contentObject, body)
 	msg.Header.Set(headerConnection, o.GetConnection())
 	msg.Header.Set(headerObject, o.GetId())
-	return msg, nil
+	return streamObjects, msg, nil
 }
 
 func decodeObject(msg message) (*logferryv1.Object, error) {
@@ -83,14 +85,16 @@ func decodeObject(msg message) (*logferryv1.Object, error) {
 }
 
 // rawMsg and rowsMsg are the messages of batches. They take b over.
-func (b *Bus) rawMsg(ctx context.Context, batch *batch.Batch) (*nats.Msg, error) {
+func (b *Bus) rawMsg(ctx context.Context, batch *batch.Batch) (string, *nats.Msg, error) {
 	m := batch.Meta
-	return batchMsg(ctx, batch, b.config.compresses(), subjectRaw, m.Connection, m.Format)
+	msg, err := batchMsg(ctx, batch, b.config.compresses(), subjectRaw, m.Connection, m.Format)
+	return streamRaw, msg, err
 }
 
-func (b *Bus) rowsMsg(ctx context.Context, batch *batch.Batch) (*nats.Msg, error) {
+func (b *Bus) rowsMsg(ctx context.Context, batch *batch.Batch) (string, *nats.Msg, error) {
 	m := batch.Meta
-	return batchMsg(ctx, batch, b.config.compresses(), subjectRows, m.Destination, m.Table, m.Connection)
+	msg, err := batchMsg(ctx, batch, b.config.compresses(), subjectRows, m.Destination, m.Table, m.Connection)
+	return rowsStream(m.Destination), msg, err
 }
 
 func batchMsg(ctx context.Context, b *batch.Batch, compress bool, prefix string, names ...string) (*nats.Msg, error) {
@@ -133,6 +137,12 @@ func writeMeta(h nats.Header, m batch.Meta) {
 	set(headerKey, url.PathEscape(m.Key))
 	set(headerVersion, url.PathEscape(m.Version))
 	set(headerLayout, url.PathEscape(m.Layout))
+	if m.Dead > 0 {
+		set(headerDead, strconv.Itoa(m.Dead))
+	}
+	if m.Filtered > 0 {
+		set(headerFiltered, strconv.Itoa(m.Filtered))
+	}
 	if !m.Notified.IsZero() {
 		set(headerNotified, m.Notified.UTC().Format(notifiedLayout))
 	}
@@ -144,7 +154,7 @@ func readMeta(h nats.Header) (m batch.Meta, err error) {
 	var errs []error
 	number := func(key string) int {
 		v := h.Get(key)
-		if v == "" && key == headerAttempt {
+		if v == "" && key != headerPart {
 			return 0
 		}
 		n, err := strconv.ParseUint(v, 10, 31)
@@ -165,7 +175,7 @@ func readMeta(h nats.Header) (m batch.Meta, err error) {
 		Format: h.Get(headerFormat), Table: h.Get(headerTable),
 		Object: h.Get(headerObject), Part: number(headerPart), Attempt: number(headerAttempt),
 		Bucket: h.Get(headerBucket), Key: text(headerKey), Version: text(headerVersion),
-		Layout: text(headerLayout),
+		Layout: text(headerLayout), Dead: number(headerDead), Filtered: number(headerFiltered),
 	}
 	if v := h.Get(headerNotified); v != "" {
 		m.Notified, err = time.Parse(notifiedLayout, v)
@@ -238,7 +248,8 @@ func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
 		ObjectId: text(l.Object), Bucket: text(l.Bucket), Key: text(l.Key), VersionId: text(l.Version), Etag: text(l.ETag),
 		Part: uint32(max(l.Part, 0)), HasPart: l.Part >= 0, Offset: l.Offset,
 		Attempts: uint32(l.Attempts), Time: timestamppb.New(l.Time),
-		ContentType: l.ContentType, Body: l.Body[:min(len(l.Body), maxLetterBody)], BodySize: l.BodySize,
+		ContentType: l.ContentType, ContentEncoding: l.ContentEncoding,
+		Body: l.Body[:min(len(l.Body), maxLetterBody)], BodySize: l.BodySize, Records: uint64(max(l.Records, 0)), SentRecords: uint64(max(l.SentRecords, 0)),
 		Traceparent: carrier["traceparent"], Layout: cutText(l.Layout, maxLetterLayout),
 	})
 	if err != nil {
@@ -248,9 +259,16 @@ func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
 	if checkTokens(connection) != nil || len(connection) > maxName || !utf8.ValidString(connection) {
 		connection = "unknown"
 	}
-	msg := newMsg(ctx, subject(subjectDead, l.Stage, connection), l.ID, contentDead, body)
+	msg := newMsg(ctx, subject(subjectDead, l.Stage, connection, letterToken(l.ID)), l.ID, contentDead, body)
 	msg.Header.Set(headerConnection, connection)
 	return msg, nil
+}
+
+// letterToken is the last token of a letter's subject: the letter's id, fit for
+// a subject.
+func letterToken(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))[:26]
 }
 
 // cutText cuts text to at most limit bytes of valid UTF-8.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -50,14 +51,14 @@ func (e *Emitter[T]) Emit(ctx context.Context, v T) error {
 	return oldest(ctx)
 }
 
-// stored returns once everything emitted is stored, or with the first error.
-// Every wait is called, whatever the others return.
-func (e *Emitter[T]) stored(ctx context.Context) (err error) {
+// Flush returns once everything emitted so far is stored, or with the first
+// error. The runner calls it when the handler has returned.
+func (e *Emitter[T]) Flush(ctx context.Context) (err error) {
 	e.mu.Lock()
 	waits := e.waits
 	e.waits = nil
 	e.mu.Unlock()
-	for _, wait := range waits {
+	for _, wait := range waits { // every one must be called
 		if werr := wait(ctx); werr != nil && err == nil {
 			err = fmt.Errorf("store what was emitted: %w", werr)
 		}
@@ -106,6 +107,12 @@ func (e *Emitter[T]) reject(ctx context.Context, cause error) error {
 	l := e.letter()
 	l.ID, l.Offset = "", -1
 	l.Reason, l.Error = fault.ReasonOf(cause), cause.Error()
+	if sent, ok := errors.AsType[interface {
+		error
+		SentRecords() int64
+	}](cause); ok {
+		l.SentRecords = sent.SentRecords()
+	}
 	return e.Bury(ctx, l)
 }
 

@@ -73,7 +73,7 @@ func (s *Stage[In, Out]) deliver(work context.Context, d Delivery[In]) {
 
 	out := &Emitter[Out]{stage: s.Name, out: s.Out, dead: s.Dead, metrics: s.Metrics, letter: d.Letter}
 	err := s.handle(ctx, d, out)
-	if stored := out.stored(ctx); err == nil {
+	if stored := out.Flush(ctx); stored != nil {
 		err = stored
 	}
 	err = fault.Final(err, d.Attempt())
@@ -137,6 +137,11 @@ func (s *Stage[In, Out]) reject(ctx context.Context, d Delivery[In], out *Emitte
 		"connection", l.Connection, "bucket", l.Bucket, "key", l.Key)
 	if err := out.reject(ctx, cause); err != nil {
 		return retried, s.retry(ctx, d, err)
+	}
+	if s.Rejected != nil {
+		if err := s.Rejected(ctx, l, cause); err != nil {
+			return retried, s.retry(ctx, d, err)
+		}
 	}
 	return rejected, d.Reject(ctx, cause)
 }

@@ -103,10 +103,17 @@ type DeadLetter struct {
 	ContentType string
 	Body        []byte
 	BodySize    int64
+	// ContentEncoding is how Body is compressed: snappy, or empty. BodySize is
+	// that of the plain body.
+	ContentEncoding string
+	// Records is how many records or rows Body holds, 0 for a whole object or
+	// message; SentRecords how many records of an object were sent on before
+	// it was given up.
+	Records, SentRecords int64
 }
 
 // Stage is one step of the pipeline. All fields are required but Out, which a
-// stage that emits nothing leaves nil.
+// stage that emits nothing leaves nil, and Rejected.
 type Stage[In, Out any] struct {
 	// Name is the stage's name in metrics, logs and dead letters.
 	Name   string
@@ -114,6 +121,10 @@ type Stage[In, Out any] struct {
 	Out    Publisher[Out]
 	Dead   Graveyard
 	Handle Handler[In, Out]
+	// Rejected enters a rejected delivery in the ledger: it is called when the
+	// delivery's letter is stored and before the delivery is settled, with the
+	// letter and its cause. An error gives the delivery back.
+	Rejected func(ctx context.Context, l DeadLetter, cause error) error
 	// Workers is how many deliveries are handled at a time.
 	Workers int
 	// Grace is how long work in flight may go on after the context has ended.

@@ -1,0 +1,300 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/ledger"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
+)
+
+// Ledger is the ledger on the streams LEDGER and HISTORY. It implements
+// [ledger.Store].
+type Ledger struct{ bus *Bus }
+
+// Ledger returns the account of what became of every object.
+func (b *Bus) Ledger() *Ledger { return &Ledger{b} }
+
+// Record enters an event; see [ledger.Store].
+func (l *Ledger) Record(ctx context.Context, e *logferryv1.LedgerEvent) (first bool, err error) {
+	msg, err := ledgerMsg(ctx, e)
+	if err != nil {
+		return false, fault.Permanent(fault.Internal, err)
+	}
+	again, err := l.bus.store(ctx, streamLedger, msg)
+	if err != nil {
+		return false, err
+	}
+	outcome := "new"
+	if again {
+		outcome = "known"
+	}
+	l.bus.metrics.ledger.WithLabelValues(kind(e), outcome).Inc()
+	return !again, nil
+}
+
+// kind is the event's name, with one name for all parts.
+func kind(e *logferryv1.LedgerEvent) string {
+	if e.GetPart() != nil {
+		return "part"
+	}
+	return ledger.Name(e)
+}
+
+// ledgerMsg is the message of an event. Its id is of this call: a try whose
+// answer was lost is known by it, the same event by another is refused.
+func ledgerMsg(ctx context.Context, e *logferryv1.LedgerEvent) (*nats.Msg, error) {
+	name := ledger.Name(e)
+	if err := checkTokens(e.GetConnection(), e.GetObjectId(), name); err != nil {
+		return nil, fmt.Errorf("ledger event: %w", err)
+	}
+	body, err := proto.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("encode ledger event: %w", err)
+	}
+	return newMsg(ctx, subject(subjectLedger, e.GetConnection(), e.GetObjectId(), name), rand.Text(), contentLedger, body), nil
+}
+
+// Event returns an event of an object; see [ledger.Store].
+func (l *Ledger) Event(ctx context.Context, connection, object, name string) (*logferryv1.LedgerEvent, error) {
+	if err := checkTokens(connection, object, name); err != nil {
+		return nil, fault.Permanent(fault.Internal, fmt.Errorf("ledger event: %w", err))
+	}
+	var e *logferryv1.LedgerEvent
+	err := l.patiently(ctx, func(ctx context.Context) (err error) {
+		e, err = l.event(ctx, subject(subjectLedger, connection, object, name))
+		return err
+	})
+	return e, err
+}
+
+func (l *Ledger) event(ctx context.Context, subject string) (*logferryv1.LedgerEvent, error) {
+	stream, err := l.bus.handle(ctx, streamLedger)
+	if err != nil {
+		return nil, err
+	}
+	msg, err := stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeEvent(stored{msg}, subject, msg.Sequence)
+}
+
+// patiently calls f until it succeeds, waiting out a bus that cannot be
+// reached, for as long as ctx allows. What cannot be read is no reason to wait.
+func (l *Ledger) patiently(ctx context.Context, f func(context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		call, cancel := context.WithTimeout(ctx, requestTimeout)
+		err := f(call)
+		cancel()
+		if err == nil || fault.IsPermanent(err) || ctx.Err() != nil {
+			return err
+		}
+		if attempt == 3 {
+			l.bus.log.Warn("the ledger does not answer; trying again", "err", err)
+		}
+		if werr := fault.Sleep(ctx, fault.Wait(err, attempt)); werr != nil {
+			return errors.Join(werr, err)
+		}
+	}
+}
+
+// Events returns all events of an object; see [ledger.Store].
+func (l *Ledger) Events(ctx context.Context, connection, object string) ([]*logferryv1.LedgerEvent, error) {
+	if err := checkTokens(connection, object); err != nil {
+		return nil, fault.Permanent(fault.Internal, fmt.Errorf("ledger: %w", err))
+	}
+	var events []*logferryv1.LedgerEvent
+	err := l.patiently(ctx, func(ctx context.Context) error {
+		stream, err := l.bus.handle(ctx, streamLedger)
+		if err != nil {
+			return err
+		}
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject(subjectLedger, connection, object, "*")))
+		if err != nil {
+			return err
+		}
+		events = nil
+		for name := range info.State.Subjects {
+			e, err := l.event(ctx, name)
+			if err != nil {
+				return err
+			}
+			if e != nil { // forgotten in between
+				events = append(events, e)
+			}
+		}
+		return nil
+	})
+	return events, err
+}
+
+// Follow follows a connection's events; see [ledger.Store].
+func (l *Ledger) Follow(ctx context.Context, connection string, begun func(), each func(*logferryv1.LedgerEvent)) error {
+	stream, err := l.bus.handle(ctx, streamLedger)
+	if err != nil {
+		return err
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subject(subjectLedger, connection, ">")},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: info.State.LastSeq + 1,
+	})
+	if err != nil {
+		return fmt.Errorf("follow the ledger: %w", err)
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes))
+	if err != nil {
+		return fmt.Errorf("follow the ledger: %w", err)
+	}
+	stop := context.AfterFunc(ctx, messages.Stop)
+	defer func() {
+		stop()
+		messages.Stop()
+	}()
+	begun()
+	for {
+		msg, err := messages.Next()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("follow the ledger: %w", err)
+		}
+		var sequence uint64
+		if meta, err := msg.Metadata(); err == nil {
+			sequence = meta.Sequence.Stream
+		}
+		e, err := decodeEvent(msg, msg.Subject(), sequence)
+		if err != nil {
+			l.bus.log.Error("an event in the ledger cannot be read and is passed over", "err", err)
+			continue
+		}
+		each(e)
+	}
+}
+
+// decodeEvent reads an event. The error names where it lies.
+func decodeEvent(msg message, subject string, sequence uint64) (*logferryv1.LedgerEvent, error) {
+	e := new(logferryv1.LedgerEvent)
+	err := checkMsg(msg, contentLedger)
+	if err == nil {
+		err = proto.Unmarshal(msg.Data(), e)
+	}
+	if err == nil && ledger.Name(e) == "" {
+		err = errors.New("it has no kind")
+	}
+	if err != nil {
+		return nil, fault.Permanent(fault.Undecodable, fmt.Errorf("ledger event %s, sequence %d of stream %s: %w", subject, sequence, streamLedger, err))
+	}
+	return e, nil
+}
+
+// stored is a message read from a stream by itself.
+type stored struct{ *jetstream.RawStreamMsg }
+
+// Data returns the body.
+func (s stored) Data() []byte { return s.RawStreamMsg.Data }
+
+// Headers returns the headers.
+func (s stored) Headers() nats.Header { return s.Header }
+
+// Forget drops the events of an object but the last; see [ledger.Store].
+func (l *Ledger) Forget(ctx context.Context, connection, object string) error {
+	stream, err := l.bus.handle(ctx, streamLedger)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject(subjectLedger, connection, object, "*")), jetstream.WithPurgeKeep(1))
+}
+
+// Append adds to the history; see [ledger.Store].
+func (l *Ledger) Append(ctx context.Context, connection string, entries []ledger.Entry) error {
+	h := &logferryv1.History{}
+	for _, e := range entries {
+		h.Objects = append(h.Objects, e.Object[:]...)
+		h.Delivered, h.Dead, h.Rejected = append(h.Delivered, e.Delivered), append(h.Dead, e.Dead), append(h.Rejected, e.Rejected)
+	}
+	body, err := proto.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("encode history: %w", err)
+	}
+	_, err = l.bus.store(ctx, streamHistory, newMsg(ctx, subject(subjectHistory, connection), rand.Text(), contentHistory, body))
+	return err
+}
+
+// History reads a connection's history; see [ledger.Store].
+func (l *Ledger) History(ctx context.Context, connection string, since time.Time, each func(ledger.Entry)) error {
+	from := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject(subjectHistory, connection)}}
+	if !since.IsZero() {
+		from.DeliverPolicy, from.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
+	}
+	return l.bus.scan(ctx, streamHistory, from, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		entries, err := decodeHistory(msg)
+		if err != nil {
+			return fault.Permanent(fault.Undecodable, fmt.Errorf("sequence %d of stream %s: %w", meta.Sequence.Stream, streamHistory, err))
+		}
+		for _, e := range entries {
+			e.Time = meta.Timestamp
+			each(e)
+		}
+		return nil
+	})
+}
+
+func decodeHistory(msg message) ([]ledger.Entry, error) {
+	if err := checkMsg(msg, contentHistory); err != nil {
+		return nil, err
+	}
+	h := new(logferryv1.History)
+	if err := proto.Unmarshal(msg.Data(), h); err != nil {
+		return nil, err
+	}
+	const size = len(ledger.Key{})
+	n := len(h.GetObjects()) / size
+	if n*size != len(h.GetObjects()) || n != len(h.GetDelivered()) || n != len(h.GetDead()) || n != len(h.GetRejected()) {
+		return nil, errors.New("its columns are not of one length")
+	}
+	entries := make([]ledger.Entry, n)
+	for i := range entries {
+		entries[i] = ledger.Entry{
+			Object:    ledger.Key(h.GetObjects()[i*size:]),
+			Delivered: h.GetDelivered()[i], Dead: h.GetDead()[i], Rejected: h.GetRejected()[i],
+		}
+	}
+	return entries, nil
+}
+
+// Progress reads how far the stages are; see [ledger.Store].
+func (l *Ledger) Progress(ctx context.Context, destination string) (ledger.Progress, error) {
+	stream, err := l.bus.js.Stream(ctx, streamLedger)
+	if err != nil {
+		return ledger.Progress{}, fmt.Errorf("stream %s: %w", streamLedger, err)
+	}
+	p := ledger.Progress{Epoch: stream.CachedInfo().Created.String()}
+	for _, name := range []string{streamObjects, streamRaw, rowsStream(destination)} {
+		r, err := l.bus.read(ctx, name)
+		if err != nil {
+			return ledger.Progress{}, err
+		}
+		p.Epoch += " " + r.created.String()
+		p.Streams = append(p.Streams, ledger.StreamProgress{Last: r.state.LastSeq, Settled: r.settled()})
+	}
+	return p, nil
+}

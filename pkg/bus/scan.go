@@ -1,0 +1,70 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// handle returns a stream to ask things of, looked up once.
+func (b *Bus) handle(ctx context.Context, name string) (jetstream.Stream, error) {
+	b.mu.Lock()
+	known := b.handles[name]
+	b.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	stream, err := b.js.Stream(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", name, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.handles[name] = stream
+	return stream, nil
+}
+
+// scan reads a stream as far as it goes now, beside the workers: from is where
+// to begin and what subjects are wanted. An error of each ends it.
+func (b *Bus) scan(ctx context.Context, name string, from jetstream.OrderedConsumerConfig, each func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
+	consumer, err := b.js.OrderedConsumer(ctx, name, from)
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", name, err)
+	}
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", name, err)
+	}
+	if info.NumPending+uint64(info.NumAckPending)+info.Delivered.Consumer == 0 {
+		return nil
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes))
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", name, err)
+	}
+	stop := context.AfterFunc(ctx, messages.Stop)
+	defer func() {
+		stop()
+		messages.Stop()
+	}()
+	for {
+		msg, err := messages.Next()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", name, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", name, err)
+		}
+		if err := each(msg, meta); err != nil {
+			return err
+		}
+		if meta.NumPending == 0 {
+			return nil
+		}
+	}
+}
