@@ -49,8 +49,9 @@ lint: $(tools)/.built ## gofmt, go vet, staticcheck and buf's rules for protobuf
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet $(packages)
 	go vet -tags 'chaos conformance large moto wire' ./tests/...
+	go vet -tags failpoint ./pkg/failpoint/...
 	cd proto && $(tools)/buf lint
-	$(tools)/staticcheck -tags 'chaos,conformance,large,moto,wire' $(packages)
+	$(tools)/staticcheck -tags 'chaos,conformance,failpoint,large,moto,wire' $(packages)
 
 .PHONY: generate
 generate: $(tools)/.built ## rewrite what is generated: protobuf code, tables in documents
@@ -97,7 +98,9 @@ large: ## an object of 2 GB in little memory
 
 .PHONY: chaos
 chaos: ## processes and the bus are killed, and both clouds misbehave, while objects pass
-	go test -tags chaos -count 1 -run Chaos ./tests/e2e/...
+	mkdir -p bin
+	LOGFERRY_CHAOS_TABLE=$(CURDIR)/bin/chaos.txt go test -tags chaos -count 1 -timeout 30m ./tests/chaos/...
+	cat bin/chaos.txt
 
 .PHONY: wire
 wire: ## the wire contract read from JavaScript; needs node and npm

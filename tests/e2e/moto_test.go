@@ -21,6 +21,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/logferry/logferry/pkg/localcloud/notification"
+	"github.com/logferry/logferry/tests/story"
 )
 
 // crowd is how many messages may wait on a moto queue: it scans its list of
@@ -40,7 +41,7 @@ type moto struct {
 // queue.
 func startMoto(t *testing.T) *moto {
 	t.Helper()
-	address := freeAddress(t)
+	address := story.FreeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func startMoto(t *testing.T) *moto {
 		_ = server.Wait()
 	})
 	m := &moto{ctx: context.WithoutCancel(t.Context()), endpoint: "http://" + address}
-	eventually(t, time.Minute, "moto_server", func() bool { return answers(t.Context(), m.endpoint+"/moto-api/") })
+	story.Eventually(t, time.Minute, "moto_server", func() bool { return story.Answers(t.Context(), m.endpoint+"/moto-api/") })
 	if err := m.furnish(); err != nil {
 		t.Fatal(err)
 	}
@@ -76,19 +77,19 @@ func (m *moto) furnish() error {
 	}
 	m.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	m.sqs = sqs.NewFromConfig(cfg)
-	if _, err := m.s3.CreateBucket(m.ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
+	if _, err := m.s3.CreateBucket(m.ctx, &s3.CreateBucketInput{Bucket: aws.String(story.Bucket)}); err != nil {
 		return err
 	}
-	queue, err := m.sqs.CreateQueue(m.ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName)})
+	queue, err := m.sqs.CreateQueue(m.ctx, &sqs.CreateQueueInput{QueueName: aws.String(story.Queue)})
 	if err != nil {
 		return err
 	}
 	m.url = aws.ToString(queue.QueueUrl)
 	_, err = m.s3.PutBucketNotificationConfiguration(m.ctx, &s3.PutBucketNotificationConfigurationInput{
-		Bucket: aws.String(bucket),
+		Bucket: aws.String(story.Bucket),
 		NotificationConfiguration: &s3types.NotificationConfiguration{
 			QueueConfigurations: []s3types.QueueConfiguration{{
-				QueueArn: aws.String("arn:aws:sqs:us-east-1:123456789012:" + queueName),
+				QueueArn: aws.String("arn:aws:sqs:us-east-1:123456789012:" + story.Queue),
 				Events:   []s3types.Event{"s3:ObjectCreated:*"},
 			}},
 		},
@@ -99,12 +100,12 @@ func (m *moto) furnish() error {
 // Put stores an object; moto announces it, and so it arrives announced twice
 // when a story sends a message of its own.
 func (m *moto) Put(key string, body []byte) (notification.Object, error) {
-	out, err := m.s3.PutObject(m.ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(key), Body: bytes.NewReader(body)})
+	out, err := m.s3.PutObject(m.ctx, &s3.PutObjectInput{Bucket: aws.String(story.Bucket), Key: aws.String(key), Body: bytes.NewReader(body)})
 	if err != nil {
 		return notification.Object{}, err
 	}
 	return notification.Object{
-		Bucket: bucket, Key: key, Size: int64(len(body)), ETag: strings.Trim(aws.ToString(out.ETag), `"`),
+		Bucket: story.Bucket, Key: key, Size: int64(len(body)), ETag: strings.Trim(aws.ToString(out.ETag), `"`),
 		Region: "us-east-1", Account: "123456789012", Time: time.Now(),
 	}, nil
 }
@@ -144,32 +145,32 @@ func (m *moto) Depth() (waiting, dead int, err error) {
 // The whole pipeline against an AWS that nobody here wrote. Objects are put
 // while it runs, since moto's queues are slow when they are long.
 func TestMoto(t *testing.T) {
-	s := newStory(t)
+	s := story.New(t)
 	m := startMoto(t)
-	s.aws, s.env = m, m.env()
-	s.config.Connections[0].QueueURL = m.url
-	p := s.start("logferry", "run")
-	s.mixed()
+	s.AWS, s.Env = m, m.env()
+	s.Config.Connections[0].QueueURL = m.url
+	p := s.Start("logferry", "run")
+	s.Mixed()
 	t.Log(s)
-	s.delivered()
-	s.buried(s.embeddedBus())
-	p.stop()
+	s.Delivered()
+	s.Buried(s.EmbeddedBus())
+	p.Stop()
 }
 
 func TestMotoFourServicesTwiceEach(t *testing.T) {
-	s := newStory(t)
+	s := story.New(t)
 	m := startMoto(t)
-	s.aws, s.env = m, m.env()
-	s.config.Connections[0].QueueURL = m.url
-	s.config.Bus.URL = startNATS(t)
-	var all []*process
-	for _, name := range []string{"logferry-poller", "logferry-fetcher", "logferry-parser", "logferry-writer"} {
-		all = append(all, s.start(name), s.start(name))
+	s.AWS, s.Env = m, m.env()
+	s.Config.Connections[0].QueueURL = m.url
+	s.Config.Bus.URL = story.StartBus(t).URL
+	var all []*story.Process
+	for _, name := range story.Services() {
+		all = append(all, s.Start(name), s.Start(name))
 	}
-	s.mixed()
-	s.delivered()
-	s.buried(s.config.Bus.URL)
+	s.Mixed()
+	s.Delivered()
+	s.Buried(s.Config.Bus.URL)
 	for _, p := range all {
-		p.stop()
+		p.Stop()
 	}
 }

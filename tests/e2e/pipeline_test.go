@@ -6,77 +6,71 @@ import (
 
 	"github.com/logferry/logferry/pkg/localcloud/inject"
 	"github.com/logferry/logferry/pkg/localcloud/notification"
+	"github.com/logferry/logferry/tests/story"
 )
 
 func TestOneProcess(t *testing.T) {
-	s := newStory(t)
-	s.mixed()
+	s := story.New(t)
+	s.Mixed()
 	t.Log(s)
-	p := s.start("logferry", "run")
-	s.delivered()
-	s.buried(s.embeddedBus())
-	p.stop()
+	p := s.Start("logferry", "run")
+	s.Delivered()
+	s.Buried(s.EmbeddedBus())
+	p.Stop()
 }
 
 func TestFourServicesTwiceEach(t *testing.T) {
-	s := newStory(t)
-	s.config.Bus.URL = startNATS(t)
-	s.mixed()
-	var all []*process
-	for _, name := range []string{"logferry-poller", "logferry-fetcher", "logferry-parser", "logferry-writer"} {
-		all = append(all, s.start(name), s.start(name))
+	s := story.New(t)
+	s.Config.Bus.URL = story.StartBus(t).URL
+	s.Mixed()
+	var all []*story.Process
+	for _, name := range story.Services() {
+		all = append(all, s.Start(name), s.Start(name))
 	}
-	s.delivered()
-	s.buried(s.config.Bus.URL)
+	s.Delivered()
+	s.Buried(s.Config.Bus.URL)
 	for _, p := range all {
-		p.stop()
+		p.Stop()
 	}
 }
 
 func TestRunUntilIdle(t *testing.T) {
-	s := newStory(t)
-	s.mixed()
-	path, _ := s.configFile()
-	p := start(t, s.env, "logferry", "run", "--config", path, "--until-idle", "2s")
-	if err := p.wait(patience); err != nil {
-		t.Fatalf("run --until-idle ended with %v", err)
-	}
-	s.delivered()
+	s := story.New(t)
+	s.Mixed()
+	s.UntilIdle()
+	s.Delivered()
 }
 
 // What a restart finds on the bus and on the queue is carried on with.
 func TestRestart(t *testing.T) {
-	s := newStory(t)
-	s.mixed()
+	s := story.New(t)
+	s.Mixed()
 	for range 4 {
-		p := s.start("logferry", "run")
-		eventually(t, patience, "some progress", func() bool {
-			return s.cloud.Ingestion.Total().Rows > 0
+		p := s.Start("logferry", "run")
+		story.Eventually(t, story.Patience, "some progress", func() bool {
+			return s.Cloud.Ingestion.Total().Rows > 0
 		})
-		p.stop()
+		p.Stop()
 	}
-	p := s.start("logferry", "run")
-	s.delivered()
-	s.buried(s.embeddedBus())
-	p.stop()
+	p := s.Start("logferry", "run")
+	s.Delivered()
+	s.Buried(s.EmbeddedBus())
+	p.Stop()
 }
 
 // A queue that does not answer is no reason to call it a day.
 func TestUntilIdleWaitsForTheQueueToAnswer(t *testing.T) {
-	s := newStory(t)
-	s.send(notification.S3(s.put(s.logs.CloudTrail(10))))
-	outage := s.cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}, inject.Fault{Status: 503, Code: "ServiceUnavailable"})
-	path, _ := s.configFile()
-	p := start(t, s.env, "logferry", "run", "--config", path, "--until-idle", "1s")
-	eventually(t, time.Minute, "several failed tries to receive", func() bool { return outage.Hits() > 4 })
-	select {
-	case <-p.done:
-		t.Fatalf("the run ended while the queue was out of order: %v", p.err)
-	default:
+	s := story.New(t)
+	s.Send(notification.S3(s.Put(s.Logs.CloudTrail(10))))
+	outage := s.Cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}, inject.Fault{Status: 503, Code: "ServiceUnavailable"})
+	p := s.Launch(nil, "logferry", "run", "--until-idle", "1s")
+	story.Eventually(t, time.Minute, "several failed tries to receive", func() bool { return outage.Hits() > 4 })
+	if p.Ended() {
+		t.Fatalf("the run ended while the queue was out of order: %v", p.Wait(time.Minute))
 	}
 	outage.Stop()
-	if err := p.wait(patience); err != nil {
+	if err := p.Wait(story.Patience); err != nil {
 		t.Fatalf("run --until-idle ended with %v", err)
 	}
-	s.delivered()
+	s.Delivered()
 }

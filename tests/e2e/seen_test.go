@@ -18,21 +18,22 @@ import (
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/localcloud"
 	"github.com/logferry/logferry/pkg/localcloud/notification"
+	"github.com/logferry/logferry/tests/story"
 )
 
 // Rows end in files when the destination is a directory.
 func TestRowsToFiles(t *testing.T) {
 	f := func(format string, count func(*testing.T, string) int64) {
 		t.Helper()
-		s := newStory(t)
+		s := story.New(t)
 		rows := filepath.Join(t.TempDir(), "rows")
-		s.config.Destinations = []connection.Destination{{Name: "files", Directory: rows, Format: format}}
-		s.config.Connections[0].Destination = "files"
+		s.Config.Destinations = []connection.Destination{{Name: "files", Directory: rows, Format: format}}
+		s.Config.Connections[0].Destination = "files"
 		for i := range 12 {
-			s.announce(i, s.put(s.object(i)))
+			s.Announce(i, s.Put(s.Object(i)))
 		}
-		s.untilIdle()
-		for table, want := range s.rows {
+		s.UntilIdle()
+		for table, want := range s.Rows {
 			files, err := filepath.Glob(filepath.Join(rows, table, "*."+format))
 			if err != nil {
 				t.Fatal(err)
@@ -45,7 +46,7 @@ func TestRowsToFiles(t *testing.T) {
 				t.Errorf("%s %s: %d rows in %d files; want %d", format, table, got, len(files), want)
 			}
 		}
-		if waiting, dead, err := s.aws.Depth(); err != nil || waiting+dead != 0 {
+		if waiting, dead, err := s.AWS.Depth(); err != nil || waiting+dead != 0 {
 			t.Errorf("%s: %d messages waiting, %d dead, %v; want none", format, waiting, dead, err)
 		}
 	}
@@ -72,54 +73,41 @@ func countParquet(t *testing.T, name string) int64 {
 	return r.NumRows()
 }
 
-// untilIdle runs everything in one process until nothing is left to do, and
-// returns what it printed.
-func (s *story) untilIdle() string {
-	s.t.Helper()
-	path, _ := s.configFile()
-	p := start(s.t, s.env, "logferry", "run", "--config", path, "--until-idle", "2s")
-	if err := p.wait(patience); err != nil {
-		s.t.Fatalf("run --until-idle ended with %v", err)
-	}
-	return p.output()
-}
-
 // Whatever goes well or wrong, no secret is in the log or the metrics.
 func TestSecretsStaySecret(t *testing.T) {
 	const planted = "planted-secret"
-	s := newStory(t)
-	s.config.Bus.URL = strings.Replace(startNATS(t), "nats://", "nats://user:"+planted+"-bus@", 1)
+	s := story.New(t)
+	s.Config.Bus.URL = strings.Replace(story.StartBus(t).URL, "nats://", "nats://user:"+planted+"-bus@", 1)
 	wrong := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(wrong, []byte(planted+"-client"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused := s.config.Destinations[0]
+	refused := s.Config.Destinations[0]
 	refused.Name, refused.Credential.ClientSecretFile = "refused", wrong
-	s.config.Destinations = append(s.config.Destinations, refused)
-	for _, c := range []connection.Connection{{Name: "denied", ExternalID: planted + "-external"}, {Name: "unposted", ExternalID: externalID}} {
-		url, err := s.cloud.Feed(c.Name+"-logs", c.Name)
+	s.Config.Destinations = append(s.Config.Destinations, refused)
+	for _, c := range []connection.Connection{{Name: "denied", ExternalID: planted + "-external"}, {Name: "unposted", ExternalID: story.ExternalID}} {
+		url, err := s.Cloud.Feed(c.Name+"-logs", c.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.RoleARN, c.QueueURL, c.Region, c.Destination = roleARN, url, s.config.Connections[0].Region, "refused"
-		s.config.Connections = append(s.config.Connections, c)
+		c.RoleARN, c.QueueURL, c.Region, c.Destination = story.RoleARN, url, s.Config.Connections[0].Region, "refused"
+		s.Config.Connections = append(s.Config.Connections, c)
 	}
-	s.broken()
-	o := s.object(0)
-	s.announce(0, s.put(o))
-	if err := s.cloud.S3.Put("unposted-logs", o.Key, o.Body); err != nil {
+	s.Broken()
+	o := s.Object(0)
+	s.Announce(0, s.Put(o))
+	if err := s.Cloud.S3.Put("unposted-logs", o.Key, o.Body); err != nil {
 		t.Fatal(err)
 	}
-	path, admin := s.configFile()
-	p := start(t, s.env, "logferry", "run", "--config", path, "--log-level", "debug")
-	eventually(t, patience, "the rows, and both refusals", func() bool {
-		log := p.output()
-		return s.cloud.Ingestion.Total().Rows > 0 && strings.Contains(log, "cannot be assumed") && strings.Contains(log, `"outcome":"no_token"`)
+	p := s.Launch(nil, "logferry", "run", "--log-level", "debug")
+	story.Eventually(t, story.Patience, "the rows, and both refusals", func() bool {
+		log := p.Output()
+		return s.Cloud.Ingestion.Total().Rows > 0 && strings.Contains(log, "cannot be assumed") && strings.Contains(log, `"outcome":"no_token"`)
 	})
-	seen := p.output() + get(t, "http://"+admin+"/metrics") + get(t, "http://"+admin+"/debug/pprof/cmdline")
-	p.stop()
-	seen += p.output()
-	for _, secret := range []string{planted, externalID, localcloud.ClientSecret, localcloud.SecretAccessKey, "Bearer ", "eyJ"} {
+	seen := p.Output() + get(t, "http://"+p.Admin+"/metrics") + get(t, "http://"+p.Admin+"/debug/pprof/cmdline")
+	p.Stop()
+	seen += p.Output()
+	for _, secret := range []string{planted, story.ExternalID, localcloud.ClientSecret, localcloud.SecretAccessKey, "Bearer ", "eyJ"} {
 		if at := strings.Index(seen, secret); at >= 0 {
 			t.Errorf("%q is told: …%s…", secret, seen[max(at-300, 0):min(at+100, len(seen))])
 		}
@@ -147,13 +135,13 @@ func get(t *testing.T, url string) string {
 
 // The way of an object through all services is one trace, across the bus.
 func TestOneTraceForAnObject(t *testing.T) {
-	s := newStory(t)
+	s := story.New(t)
 	c := &collector{spans: map[string]map[string]tracedSpan{}}
 	server := httptest.NewServer(c)
 	defer server.Close()
-	s.env = append(s.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL, "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip")
-	s.send(notification.S3(s.put(s.logs.CloudTrail(5))))
-	s.untilIdle()
+	s.Env = append(s.Env, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL, "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip")
+	s.Send(notification.S3(s.Put(s.Logs.CloudTrail(5))))
+	s.UntilIdle()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	objects := 0
