@@ -93,7 +93,7 @@ func (p process) run(ctx context.Context, cfg Config, services []Service) error 
 	if err != nil {
 		return err
 	}
-	cfg.Grace /= time.Duration(max(len(services), 1))
+	cfg.Grace /= graceParts(services)
 	env := &Env{
 		Config: cfg, Log: p.log, Metrics: p.registry, Stages: stage.NewMetrics(p.registry),
 		Bus: p.bus, Version: Version().Version,
@@ -123,6 +123,9 @@ func (p process) run(ctx context.Context, cfg Config, services []Service) error 
 	endAdmin()
 	return errors.Join(err, helpers.Wait())
 }
+
+// graceParts is how many services share the grace time.
+func graceParts(services []Service) time.Duration { return time.Duration(max(len(services), 1)) }
 
 // listen returns nil for an empty address.
 func listen(address string) (net.Listener, error) {

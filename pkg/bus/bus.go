@@ -13,6 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +83,25 @@ func Open(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
 	}
 	return b, nil
 }
+
+// Attach is Open for who works beside the services: if a running process has
+// the embedded bus of the configuration, it connects to that.
+func Attach(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
+	b, err := Open(ctx, config, log)
+	if !errors.Is(err, errInUse) {
+		return b, err
+	}
+	url, err := os.ReadFile(filepath.Join(config.Store, clientFile))
+	if err != nil {
+		return nil, fmt.Errorf("bus.store %s %w, which does not tell its address: %w", config.Store, errInUse, err)
+	}
+	config.URL = strings.TrimSpace(string(url))
+	return Open(ctx, config, log)
+}
+
+// IsAlone reports whether the bus is this process's own: no service works on
+// it that this process does not run.
+func (b *Bus) IsAlone() bool { return b.server != nil }
 
 func (b *Bus) connect(ctx context.Context) (err error) {
 	options := b.options()

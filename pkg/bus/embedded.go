@@ -44,6 +44,9 @@ type embedded struct {
 	password string
 }
 
+// errInUse says that a store belongs to another process.
+var errInUse = errors.New("is in use by another process")
+
 // startEmbedded locks the store and starts the server on it. The server
 // listens on loopback only.
 func startEmbedded(config Config, log *slog.Logger) (_ *embedded, err error) {
@@ -56,8 +59,8 @@ func startEmbedded(config Config, log *slog.Logger) (_ *embedded, err error) {
 		return nil, fmt.Errorf("lock bus.store %s: %w", config.Store, err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("bus.store %s is in use by another process; stop it, choose another store, or set bus.url to the address in %s to share its bus",
-			config.Store, filepath.Join(config.Store, clientFile))
+		return nil, fmt.Errorf("bus.store %s %w; stop it, choose another store, or set bus.url to the address in %s to share its bus",
+			config.Store, errInUse, filepath.Join(config.Store, clientFile))
 	}
 	defer func() {
 		if err != nil {
