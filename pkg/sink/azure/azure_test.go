@@ -449,17 +449,17 @@ func TestOnlyAwaitedRowsAreTriedAgain(t *testing.T) {
 	})
 }
 
+// A call without an answer is made again, and counted: the service may have
+// taken it.
 func TestCallTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := service{takes: time.Hour}
-		s := svc.start(t)
-		b := numbered("A", 0, 1, 1)
-		defer b.Release()
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		defer cancel()
-		if _, err := s.Write(ctx, b); !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("got error %v; want the context's", err)
-		}
+		m, with := metered()
+		s := svc.start(t, with)
+		end := 2*callTimeout + time.Minute // in the third call
+		writeUntil(t, s, numbered("A", 0, 2, 1), end, end+lastAnswer, context.DeadlineExceeded)
+		synctest.Wait()
+		expectDoubles(t, m, "A", 3, 6)
 	})
 }
 

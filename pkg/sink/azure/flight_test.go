@@ -137,6 +137,24 @@ func TestHalfAcceptedPartIsFinished(t *testing.T) {
 	f("too late", 8*time.Second, 12*time.Second+lastAnswer, context.DeadlineExceeded, 40, 1, 50)
 }
 
+// So it is also when its context ends while the next call waits to be made.
+func TestHalfAcceptedPartIsFinishedAfterAWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := 0
+		svc := service{takes: time.Second, answer: func(post) reply {
+			if n++; n == 2 {
+				return retryIn(503, "3")
+			}
+			return reply{}
+		}}
+		m, with := metered()
+		s := svc.start(t, with)
+		writeUntil(t, s, numbered("A", 0, 50, 49_000), 3*time.Second, 7*time.Second, nil)
+		expect(t, "accepted", svc.got("Custom-A"), count(0, 50))
+		expectDoubles(t, m, "A", 0, 0)
+	})
+}
+
 // A part is settled when its own rows are, whatever holds up the others of its
 // call.
 func TestPartIsSettledByItself(t *testing.T) {
