@@ -15,6 +15,7 @@ import (
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/localcloud"
+	announcement "github.com/logferry/logferry/pkg/localcloud/notification"
 	"github.com/logferry/logferry/pkg/notification"
 )
 
@@ -74,6 +75,9 @@ func TestWithoutTheRightToListVersions(t *testing.T) {
 	// versions, since the beginning or since lately
 	f(&shelf{versioned: true, objects: []stored{{trail + "a", "v1", false, now}}}, grant, 1)
 	f(&shelf{versioned: true, objects: []stored{{trail + "a", "", false, old}, {trail + "b", "v1", false, now}}}, grant, 1)
+	// the newest is gone meanwhile
+	f(&shelf{vanished: trail + "b", objects: []stored{{trail + "a", "", false, old}, {trail + "b", "", false, now}}}, "", 2)
+	f(&shelf{versioned: true, vanished: trail + "b", objects: []stored{{trail + "a", "v1", false, old}, {trail + "b", "", false, now}}}, grant, 2)
 	// nobody may know
 	f(&shelf{denied: "head", objects: []stored{{trail + "a", "", false, now}}}, "s3:GetObject", 1)
 }
@@ -109,6 +113,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	f(&shelf{pays: true}, c, since, "s3:ListBucket")
 	f(&shelf{pays: true}, connection.Connection{RequesterPays: true}, since)
 	f(&shelf{pays: true, denied: "versions"}, connection.Connection{RequesterPays: true}, since)
+	// the role: the stand-in is no STS, and what it says is not about the bucket
+	role := connection.Connection{RoleARN: "arn:aws:iam::123456789012:role/logferry"}
+	f(&shelf{}, role, since, "connection acme: assume role "+role.RoleARN)
 	// the region
 	f(&shelf{region: "us-west-2"}, c, since)
 	f(&shelf{region: "us-west-2"}, connection.Connection{Region: "eu-central-1"}, since)
@@ -168,8 +175,11 @@ func TestKeys(t *testing.T) {
 	f("", "s3://logs/a\ns3://logs/a", []string{"a#v1"}, "line 1: enough")
 }
 
-// A walked object, a listed key and a notified object are the same.
-func TestSameAsNotified(t *testing.T) {
+const oddKey = trail + "a b+c=é::%41.json.gz"
+
+// startCloud starts the stand-in with the bucket logs and its queue.
+func startCloud(t *testing.T) (*localcloud.Cloud, connection.Connection) {
+	t.Helper()
 	cloud, err := localcloud.Start(t.Context(), localcloud.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -184,32 +194,46 @@ func TestSameAsNotified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return cloud, cloud.Connection("acme", url, "sentinel")
+}
+
+// ids returns the ids of all objects of a walk, sorted.
+func ids(t *testing.T, l *Lister) []string {
+	t.Helper()
+	var ids []string
+	err := l.Walk(t.Context(), Walk{Bucket: "logs", Span: span(t, "2026-11-23", "2026-11-24")}, func(p Page) error {
+		for _, o := range p.Objects {
+			ids = append(ids, o.ID("acme"))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// In a bucket with versions, a walked object, a listed key and a notified object
+// are the same.
+func TestSameAsNotified(t *testing.T) {
+	cloud, c := startCloud(t)
 	if err := cloud.S3.Version("logs"); err != nil {
 		t.Fatal(err)
 	}
-	const key = trail + "a b+c=é::%41.json.gz"
 	for _, body := range []string{"one", "two"} {
-		if err := cloud.S3.Put("logs", key, []byte(body)); err != nil {
+		if err := cloud.S3.Put("logs", oddKey, []byte(body)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c := cloud.Connection("acme", url, "sentinel")
 	creds := awscred.New(slog.New(slog.DiscardHandler))
 	want := notified(t, creds, c, 2)
 
 	l := New(creds, c)
-	var got []string
-	err = l.Walk(t.Context(), Walk{Bucket: "logs", Span: span(t, "2026-11-23", "2026-11-24")}, func(p Page) error {
-		for _, o := range p.Objects {
-			got = append(got, o.ID("acme"))
-		}
-		return nil
-	})
-	slices.Sort(got)
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("walked %q, %v; want %q", got, err, want)
+	if got := ids(t, l); !slices.Equal(got, want) {
+		t.Errorf("walked %q; want %q", got, want)
 	}
-	err = l.Keys(t.Context(), "logs", strings.NewReader(key), func(o Object) error {
+	err := l.Keys(t.Context(), "logs", strings.NewReader(oddKey), func(o Object) error {
 		if !slices.Contains(want, o.ID("acme")) || o.Size != 3 {
 			t.Errorf("listed %+v, %s; want one of %q", o, o.ID("acme"), want)
 		}
@@ -217,6 +241,26 @@ func TestSameAsNotified(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// So they are in a bucket without versions, which are told apart by their ETag.
+func TestSameAsNotifiedWithoutVersions(t *testing.T) {
+	cloud, c := startCloud(t)
+	o, err := cloud.S3.PutQuietly("logs", oddKey, []byte("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Version = "" // S3 announces none
+	for _, body := range []string{announcement.S3(o), announcement.EventBridge(o)} {
+		if err := cloud.SQS.Send("feed", body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	creds := awscred.New(slog.New(slog.DiscardHandler))
+	want := slices.Compact(notified(t, creds, c, 2))
+	if got := ids(t, New(creds, c)); !slices.Equal(got, want) {
+		t.Errorf("walked %q; want %q", got, want)
 	}
 }
 

@@ -37,7 +37,9 @@ type shelf struct {
 	region    string
 	silent    bool // does not name the region
 	pays      bool // refuses who does not pay
+	stuck     bool // begins anew with every page
 	denied    string
+	vanished  string // the key of an object that is listed and not there
 
 	mu    sync.Mutex
 	calls []string
@@ -117,7 +119,7 @@ func refuse(w http.ResponseWriter, status int, code string) {
 
 func (s *shelf) head(w http.ResponseWriter, key string) {
 	i := slices.IndexFunc(s.objects, func(o stored) bool { return o.key == key })
-	if i < 0 || s.objects[i].deleted {
+	if i < 0 || s.objects[i].deleted || key == s.vanished {
 		refuse(w, http.StatusNotFound, "NoSuchKey")
 		return
 	}
@@ -162,6 +164,9 @@ func (s *shelf) list(w http.ResponseWriter, q url.Values, versions bool) {
 	after, version := q.Get("key-marker"), q.Get("version-id-marker")
 	if !versions {
 		after = cmp.Or(q.Get("continuation-token"), q.Get("start-after"))
+	}
+	if s.stuck {
+		after, version = "", ""
 	}
 	a, passed := answer{EncodingType: "url"}, false
 	for i, o := range s.objects {

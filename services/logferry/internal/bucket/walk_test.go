@@ -149,6 +149,8 @@ func TestLayouts(t *testing.T) {
 	f("a/2026/11/", "2026-11-23", "2026-11-24", "+ a/2026/11/23/x\n- a/2026/11/22/x\n- a/2026/12/23/x")
 	f("a/2026/1", "2026-11-23", "2026-11-24", "+ a/2026/11/23/x\n- a/2026/11/22/x\n- a/2026/01/23/x")
 	f("a/2026/11/23/1", "2026-11-23", "2026-11-24", "+ a/2026/11/23/14/x\n+ a/2026/11/23/1.gz\n- a/2026/11/23/09/x")
+	f("a/2026/11/23/14/", "2026-11-23", "2026-11-24", "+ a/2026/11/23/14/x\n+ a/2026/11/23/14/30/x\n- a/2026/11/23/15/x")
+	f("a/2026/11/22/14/", "2026-11-23", "2026-11-24", "- a/2026/11/22/14/x @2026-11-23")
 	f("a/2026/11/23", "2026-11-23", "2026-11-24", "+ a/2026/11/23/14/x\n- a/2026/11/24/x")
 	f("a/2026/10/", "2026-11-23", "2026-11-24", "- a/2026/10/23/x @2026-11-23")
 	f("a/year=2025/", "2026-11-23", "2026-11-24", "- a/year=2025/x @2026-11-23")
@@ -302,6 +304,21 @@ func TestManyObjectsOfADay(t *testing.T) {
 	f("", true)
 	f("versions", false)
 	f("versions", true)
+}
+
+// A store that gives the same page for ever does not hold the walk for ever.
+func TestNoProgress(t *testing.T) {
+	f := func(denied string) {
+		t.Helper()
+		s := mixed(t, false)
+		s.pageSize, s.stuck, s.denied = 2, true, denied
+		err := s.place(t, connection.Connection{}).Walk(t.Context(), Walk{Bucket: "logs", Span: span(t, "2026-11-23", "")}, func(Page) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), "gives the same again") {
+			t.Errorf("got %v; want that it gives the same again", err)
+		}
+	}
+	f("")
+	f("versions")
 }
 
 // A walk ends with the error of the one who takes the pages.
