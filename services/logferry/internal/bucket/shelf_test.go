@@ -81,6 +81,13 @@ func (s *shelf) called() []string {
 	return calls
 }
 
+// deny refuses calls of that kind from now on.
+func (s *shelf) deny(kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denied = kind
+}
+
 func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	q := r.URL.Query()
@@ -93,6 +100,7 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.calls = append(s.calls, operation)
+	denied := s.denied
 	s.mu.Unlock()
 	kind, _, _ := strings.Cut(operation, " ")
 	if !s.silent {
@@ -103,7 +111,7 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "NoSuchBucket")
 	case !strings.Contains(r.Header.Get("Authorization"), "/"+s.region+"/s3/"):
 		refuse(w, http.StatusMovedPermanently, "PermanentRedirect")
-	case strings.Contains(s.denied, kind), s.pays && r.Header.Get("X-Amz-Request-Payer") != "requester":
+	case strings.Contains(denied, kind), s.pays && r.Header.Get("X-Amz-Request-Payer") != "requester":
 		refuse(w, http.StatusForbidden, "AccessDenied")
 	case kind == "head":
 		s.head(w, key)

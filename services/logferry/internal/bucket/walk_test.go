@@ -144,6 +144,7 @@ func TestLayouts(t *testing.T) {
 		- 2025/2026/11/22/x
 		+ +026/11/23/x @2026-11-23
 		+ a//2026/11/23/x
+		+ 2026/+1/22/x @2026-11-23
 		+ month=11/day=22/x @2026-11-23`)
 	// a prefix that ends inside a date, or inside a name
 	f("a/2026/11/", "2026-11-23", "2026-11-24", "+ a/2026/11/23/x\n- a/2026/11/22/x\n- a/2026/12/23/x")
@@ -276,6 +277,15 @@ func TestGoingOnIsCheap(t *testing.T) {
 	if got := s.called(); len(got) != 7 { // five levels, the day, the next day
 		t.Errorf("got %d calls: %q; want 7", len(got), got)
 	}
+
+	// nor does it list the pages before
+	for i := range 5000 {
+		s.objects = append(s.objects, stored{key: fmt.Sprintf("flat/%04d", i), modified: day(t, "2026-11-23")})
+	}
+	keys, _ = walked(t, l, Walk{Prefix: "flat/", Span: span(t, "2026-11-01", ""), After: "flat/4499"})
+	if got := s.called(); len(keys) != 500 || len(got) != 1 {
+		t.Errorf("got %d keys in %d calls; want 500 in 1", len(keys), len(got))
+	}
 }
 
 // More objects than a page holds: each once, and no page longer.
@@ -319,6 +329,19 @@ func TestNoProgress(t *testing.T) {
 	}
 	f("")
 	f("versions")
+}
+
+// Only the first answer decides whether versions are listed: half a walk of each
+// kind would be neither.
+func TestPermissionLostOnTheWay(t *testing.T) {
+	s := mixed(t, false)
+	err := s.place(t, connection.Connection{}).Walk(t.Context(), Walk{Bucket: "logs", Span: span(t, "2026-11-23", "")}, func(Page) error {
+		s.deny("versions")
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "s3:ListBucketVersions") {
+		t.Errorf("got %v; want that the permission is missing", err)
+	}
 }
 
 // A walk ends with the error of the one who takes the pages.
