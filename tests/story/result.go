@@ -21,8 +21,9 @@ type Result struct {
 	Recovery time.Duration
 }
 
-// Result sums up the counts of the story so far. blows is how often answers to
-// calls in flight may have been lost, each of them worth one [Story.Window].
+// Result sums up the counts of the story so far. blows is how often the
+// answers to a writer's calls in flight may have been lost, as when one is
+// killed: each is worth one [Story.Window].
 func (s *Story) Result(fault string, blows int, recovery time.Duration) Result {
 	r := Result{Fault: fault, Window: int64(blows) * s.Window(), Recovery: recovery}
 	for _, c := range s.Counts() {

@@ -134,7 +134,7 @@ func (s *Story) letters(js jetstream.JetStream) []*logferryv1.DeadLetter {
 	}
 	state := stream.CachedInfo().State
 	var letters []*logferryv1.DeadLetter
-	for seq := state.FirstSeq; seq <= state.LastSeq; seq++ {
+	for seq := max(state.FirstSeq, 1); seq <= state.LastSeq; seq++ { // an empty stream begins at 0
 		msg, err := stream.GetMsg(s.t.Context(), seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue // dismissed
