@@ -88,13 +88,13 @@ func (b *Bus) build(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := untilReady(ctx, func() error {
-		_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: bucketPauses, Description: "until when rules are not to be called", TTL: pauseAge, Replicas: b.config.Replicas,
-		})
-		return err
-	}); err != nil {
-		return fmt.Errorf("create bucket %s: %w", bucketPauses, err)
+	for _, config := range []jetstream.KeyValueConfig{
+		{Bucket: bucketPauses, Description: "until when rules are not to be called", TTL: pauseAge},
+		{Bucket: bucketCheckpoints, Description: "how far long commands are"},
+	} {
+		if err := b.ensureBucket(ctx, config); err != nil {
+			return err
+		}
 	}
 	if err := b.ensureConsumer(ctx, streamObjects, durableFetcher, subjectObjects+".>"); err != nil {
 		return err
@@ -197,6 +197,18 @@ func (b *Bus) ensureStream(ctx context.Context, config jetstream.StreamConfig) e
 	})
 	if err != nil {
 		return fmt.Errorf("create stream %s: %w", config.Name, err)
+	}
+	return nil
+}
+
+func (b *Bus) ensureBucket(ctx context.Context, config jetstream.KeyValueConfig) error {
+	config.Replicas = b.config.Replicas
+	err := untilReady(ctx, func() error {
+		_, err := b.js.CreateOrUpdateKeyValue(ctx, config)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create bucket %s: %w", config.Bucket, err)
 	}
 	return nil
 }
