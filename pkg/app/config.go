@@ -33,6 +33,9 @@ type Poller struct {
 	Receivers int `yaml:"receivers"`
 	// InFlight is how many messages are held per queue at a time.
 	InFlight int `yaml:"in_flight"`
+	// InFlightBytes bounds the objects in flight for each destination, by
+	// their size in the bucket; 0: as much as bus.max_bytes has room for.
+	InFlightBytes int64 `yaml:"in_flight_bytes"`
 	// Wait is the long poll's length, at most 20s.
 	Wait time.Duration `yaml:"wait"`
 	// Visibility is how long a received message stays hidden; it is extended
@@ -78,7 +81,7 @@ type Admin struct {
 func DefaultConfig() Config {
 	return Config{
 		Bus:     bus.DefaultConfig(),
-		Poller:  Poller{Receivers: 4, InFlight: 256, Wait: 20 * time.Second, Visibility: 2 * time.Minute},
+		Poller:  Poller{Receivers: 4, InFlight: 2048, Wait: 20 * time.Second, Visibility: 2 * time.Minute},
 		Fetcher: Fetcher{InFlight: 16, MaxObjectBytes: 64 << 30, MaxRatio: 1000},
 		Writer:  Writer{InFlight: 16, Calls: 4, Linger: time.Second},
 		Admin:   Admin{Address: "127.0.0.1:9464"},

@@ -22,6 +22,9 @@ func (c Config) validate(report connection.Report) {
 
 	between(report, "poller.receivers", c.Poller.Receivers, 1, 100)
 	between(report, "poller.in_flight", c.Poller.InFlight, 1, 100_000)
+	if c.Poller.InFlightBytes != 0 {
+		between(report, "poller.in_flight_bytes", size(c.Poller.InFlightBytes), 1<<20, 64<<40)
+	}
 	between(report, "poller.wait", c.Poller.Wait, 0, 20*time.Second)
 	between(report, "poller.visibility", c.Poller.Visibility, time.Second, 12*time.Hour)
 	between(report, "fetcher.in_flight", c.Fetcher.InFlight, 1, 4096)
@@ -60,6 +63,8 @@ func between[T int | size | time.Duration](report connection.Report, key string,
 
 func validateBus(c bus.Config, report connection.Report) {
 	between(report, "bus.replay", c.Replay, time.Minute, 90*24*time.Hour)
+	between(report, "bus.ledger", c.Ledger, time.Hour, 90*24*time.Hour)
+	between(report, "bus.history", c.History, c.Ledger, 10*365*24*time.Hour)
 	between(report, "bus.max_bytes", size(c.MaxBytes), 64<<20, 64<<40)
 	if !slices.Contains([]int{1, 3, 5}, c.Replicas) {
 		report("bus.replicas", "must be 1, 3 or 5")

@@ -11,6 +11,16 @@ import (
 // their key and content.
 const Auto = "auto"
 
+// When a queue message is deleted.
+const (
+	// AckDelivered: when every row of its objects is accepted or kept as a
+	// dead letter. Losing the bus loses nothing.
+	AckDelivered = "delivered"
+	// AckStored: when its objects are on the bus. The queue drains at once;
+	// losing the bus loses what was on it.
+	AckStored = "stored"
+)
+
 // Connection is one AWS role with its queues.
 type Connection struct {
 	// Name identifies the connection in subjects, metrics and logs: letters,
@@ -38,6 +48,8 @@ type Connection struct {
 	Table string `yaml:"table,omitempty"`
 	// Destination is the name of the destination.
 	Destination string `yaml:"destination"`
+	// Ack is AckDelivered (the default) or AckStored.
+	Ack string `yaml:"ack,omitempty"`
 }
 
 // Queues returns all queue URLs of the connection.

@@ -39,6 +39,7 @@ func Validate(destinations []Destination, connections []Connection, tables []str
 		v.queues(c)
 		v.alone(c, i, owners)
 		v.buckets(c)
+		v.ack(c)
 		v.route(c, destinations)
 	}
 }
@@ -146,6 +147,11 @@ func (v validator) buckets(c Connection) {
 	for i, b := range c.Buckets {
 		v.require(bucketPattern.MatchString(b), fmt.Sprintf("buckets[%d]", i), "is no bucket's name; write the bare name, without s3://, ARN or prefix")
 	}
+}
+
+// ack checks when queue messages are deleted.
+func (v validator) ack(c Connection) {
+	v.require(slices.Contains([]string{"", AckDelivered, AckStored}, c.Ack), "ack", "must be delivered or stored")
 }
 
 // route checks that the rows of the connection have somewhere to go.

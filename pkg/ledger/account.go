@@ -49,6 +49,7 @@ func (a *Account) Add(e *logferryv1.LedgerEvent) {
 		a.sum.Delivered += p.GetDelivered()
 		a.sum.Dead += p.GetDead()
 		a.sum.Filtered += p.GetFiltered()
+		a.sum.Rejected = a.sum.Rejected || p.GetRejected()
 	}
 }
 
@@ -91,6 +92,6 @@ func (a *Account) Total() *logferryv1.Done {
 		Dead:      a.sum.GetDead() + a.fetched.GetDead(),
 		Filtered:  a.sum.GetFiltered(),
 		Records:   a.fetched.GetRecords(),
-		Rejected:  a.fetched.GetRejected(),
+		Rejected:  a.fetched.GetRejected() || a.sum.GetRejected(),
 	}
 }

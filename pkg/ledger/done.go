@@ -112,9 +112,10 @@ func (t *Tracker) finish(batch []*passage) {
 }
 
 // check compares what went into an object's account with what came out of it.
-// A difference is a defect of Logferry; it is never silent.
+// A difference is a defect of Logferry; it is never silent. What is missing of
+// a rejected object is in its dead letter.
 func (t *Tracker) check(p *passage) {
-	if sum := p.result; sum.GetRecords() != sum.GetDelivered()+sum.GetDead()+sum.GetFiltered() {
+	if sum := p.result; !sum.GetRejected() && sum.GetRecords() != sum.GetDelivered()+sum.GetDead()+sum.GetFiltered() {
 		t.metrics.mismatched.WithLabelValues(t.connection).Inc()
 		t.log.Error("an object's account does not add up: this is a defect of Logferry, please report it",
 			"object", p.object.GetId(), "bucket", p.object.GetBucket(), "key", p.object.GetKey(), "account", summary(sum))

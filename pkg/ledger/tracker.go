@@ -49,7 +49,6 @@ type passage struct {
 	// The rest is guarded by the tracker.
 	account  Account
 	waiters  int
-	kept     bool // tracked though nobody waits
 	begun    bool // published, now or before
 	complete bool
 	seen     time.Time
@@ -88,7 +87,7 @@ type Passage struct {
 // Begin enters the object as seen and has it published, unless it was before:
 // by this tracker, by another process, in another life. It returns once the
 // object is stored on the bus, or known to be on its way or done. Unless it
-// returns an error, Wait or Keep must follow.
+// returns an error, Wait must follow.
 func (t *Tracker) Begin(ctx context.Context, o *logferryv1.Object, publish Publish) (*Passage, error) {
 	p := t.enter(o, publish)
 	err := t.begin(ctx, p)
@@ -111,15 +110,6 @@ func (p *Passage) Wait(ctx context.Context) (*logferryv1.Done, error) {
 	}
 }
 
-// Keep ends the interest and lets the tracker see to the object until it is
-// done, for as long as the tracker runs.
-func (p *Passage) Keep() {
-	p.tracker.mu.Lock()
-	p.passage.kept = true
-	p.tracker.mu.Unlock()
-	p.tracker.leave(p.passage)
-}
-
 func (t *Tracker) enter(o *logferryv1.Object, publish Publish) *passage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -136,7 +126,7 @@ func (t *Tracker) enter(o *logferryv1.Object, publish Publish) *passage {
 func (t *Tracker) leave(p *passage) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if p.waiters--; p.waiters == 0 && !p.kept {
+	if p.waiters--; p.waiters == 0 {
 		t.drop(p)
 	}
 }

@@ -25,13 +25,8 @@ const settleTime = 5 * time.Second
 // cancels what is then left and gives it back. It returns nil once everything
 // taken is settled.
 func (s *Stage[In, Out]) Run(ctx context.Context) error {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(s.Grace, cancel)
-		context.AfterFunc(work, func() { timer.Stop() })
-	})
-	defer stop()
+	work, end := fault.Outlive(ctx, s.Grace)
+	defer end()
 
 	var workers conc.WaitGroup
 	defer workers.Wait()

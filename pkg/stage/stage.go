@@ -110,6 +110,9 @@ type DeadLetter struct {
 	// message; SentRecords how many records of an object were sent on before
 	// it was given up.
 	Records, SentRecords int64
+	// Dead and Filtered count the records of the part that became no rows
+	// before. They are for the ledger; the letter is not stored with them.
+	Dead, Filtered int
 }
 
 // Stage is one step of the pipeline. All fields are required but Out, which a

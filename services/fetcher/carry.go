@@ -18,14 +18,25 @@ type carrier struct {
 	*fetcher
 	in         *logferryv1.Object
 	out        outlet
+	settled    func(part int) bool // parts that need not be sent
 	connection connection.Connection
 	format     *format.Format // nil until the object is routed
 
-	// What is known at the end, for the metrics.
+	// What is known at the end, for metrics and ledger.
 	outcome  string
 	packed   int64 // bytes of the object that were read
 	unpacked int64
-	records  int64
+	parts    int   // sent, or settled before
+	records  int64 // in the parts
+	dead     int64 // records kept as dead letters beside them
+	sent     int64 // records up to the end of the last part
+}
+
+// fetched is the object's entry in the ledger.
+func (c *carrier) fetched() *logferryv1.Fetched {
+	return &logferryv1.Fetched{
+		Parts: uint32(c.parts), Records: uint64(c.records + c.dead), Bytes: uint64(c.unpacked), Dead: uint64(c.dead),
+	}
 }
 
 // carry carries the object. A [format.SkipError] says that it holds no

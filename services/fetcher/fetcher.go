@@ -15,13 +15,17 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sourcegraph/conc/panics"
+
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/awscred"
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/format"
 	"github.com/logferry/logferry/pkg/format/all"
+	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
 	"github.com/logferry/logferry/pkg/unpack"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
@@ -54,7 +58,7 @@ func newService(ctx context.Context, env *app.Env) (func(context.Context) error,
 		return nil, err
 	}
 	s := &stage.Stage[*logferryv1.Object, *batch.Batch]{
-		Name: name, Source: source, Out: env.Bus.PublishRaw(), Dead: env.Bus.Graveyard(), Handle: f.handle,
+		Name: name, Source: source, Out: env.Bus.PublishRaw(), Dead: env.Bus.Graveyard(), Handle: f.handle, Rejected: f.rejected,
 		Workers: env.Config.Fetcher.InFlight, Grace: env.Config.Grace, Log: env.Log.With("stage", name), Metrics: env.Stages,
 	}
 	return s.Run, nil
@@ -66,6 +70,7 @@ type fetcher struct {
 	destinations map[string]connection.Destination
 	formats      format.Set
 	limits       unpack.Limits
+	ledger       ledger.Store
 	buckets      *buckets
 	large        chan struct{} // holds a token for each large object in work
 	metrics      *metrics
@@ -76,6 +81,7 @@ func newFetcher(env *app.Env, formats format.Set) (*fetcher, error) {
 		connections:  make(map[string]connection.Connection),
 		destinations: make(map[string]connection.Destination),
 		formats:      formats,
+		ledger:       env.Bus.Ledger(),
 		limits: unpack.Limits{
 			MaxBytes: env.Config.Fetcher.MaxObjectBytes,
 			MaxRatio: env.Config.Fetcher.MaxRatio,
@@ -105,18 +111,59 @@ type outlet interface {
 	Bury(ctx context.Context, l stage.DeadLetter) error
 }
 
-// handle is the stage's handler.
+// handle is the stage's handler: it sends what the object holds and, when all
+// of that is stored, enters it in the ledger.
 func (f *fetcher) handle(ctx context.Context, in *logferryv1.Object, out *stage.Emitter[*batch.Batch]) error {
-	return f.fetch(ctx, in, out)
+	settled, known, err := f.known(ctx, in)
+	if err != nil || known {
+		return err
+	}
+	fetched, err := f.fetch(ctx, in, settled, out)
+	if err != nil {
+		return err
+	}
+	if err := out.Flush(ctx); err != nil {
+		return err
+	}
+	failpoint.Hit("fetcher.sent")
+	_, err = f.ledger.Record(ctx, ledger.Fetched(in.GetConnection(), in.GetId(), fetched))
+	failpoint.Hit("fetcher.entered")
+	return err
 }
 
-// fetch carries one object.
-func (f *fetcher) fetch(ctx context.Context, in *logferryv1.Object, out outlet) error {
+// known asks the ledger about an object. One that is done, or was sent whole
+// in the first attempt, needs nothing more: its delivery came again. Of a
+// further attempt settled tells which parts need not be sent.
+func (f *fetcher) known(ctx context.Context, in *logferryv1.Object) (settled func(part int) bool, known bool, err error) {
+	if in.GetAttempt() > 0 {
+		events, err := f.ledger.Events(ctx, in.GetConnection(), in.GetId())
+		if err != nil {
+			return nil, false, err
+		}
+		account := ledger.NewAccount(events)
+		return account.HasSettled, account.IsDone(), nil
+	}
+	for _, event := range []string{ledger.EventFetched, ledger.EventDone} {
+		e, err := f.ledger.Event(ctx, in.GetConnection(), in.GetId(), event)
+		if err != nil || e != nil {
+			return nil, e != nil, err
+		}
+	}
+	return func(int) bool { return false }, false, nil
+}
+
+// fetch carries one object, but for the parts that are settled, and returns
+// what became of it. When it is given up, the error tells what was sent
+// before.
+func (f *fetcher) fetch(ctx context.Context, in *logferryv1.Object, settled func(int) bool, out outlet) (*logferryv1.Fetched, error) {
 	begin := time.Now()
 	f.metrics.inFlight.Inc()
 	defer f.metrics.inFlight.Dec()
-	c := &carrier{fetcher: f, in: in, out: out}
-	err := c.carry(ctx)
+	c := &carrier{fetcher: f, in: in, out: out, settled: settled}
+	var err error
+	if caught := panics.Try(func() { err = c.carry(ctx) }); caught != nil {
+		err = fault.Permanent(fault.Internal, caught.AsError())
+	}
 	if skip, ok := errors.AsType[*format.SkipError](err); ok {
 		f.metrics.skipped.WithLabelValues(skip.What).Inc()
 		c.outcome, err = "skipped", nil
@@ -128,5 +175,8 @@ func (f *fetcher) fetch(ctx context.Context, in *logferryv1.Object, out outlet) 
 		c.outcome = "retry"
 	}
 	f.metrics.observe(c, time.Since(begin))
-	return err
+	if err != nil {
+		err = &abandoned{err, c}
+	}
+	return c.fetched(), err
 }

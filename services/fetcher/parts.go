@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/format"
 	"github.com/logferry/logferry/pkg/stage"
@@ -15,19 +16,23 @@ import (
 // maxPartRecords bounds the records of a part besides its bytes.
 const maxPartRecords = 8000
 
-// deliver cuts the log into records and sends them in parts.
+// deliver cuts the log into records and sends those in parts that are not
+// accounted for already.
 func (c *carrier) deliver(ctx context.Context, log io.Reader) error {
 	s := c.format.Split(log)
-	p := &parts{meta: c.meta(), format: c.format, out: c.out}
-	defer func() { c.records = p.records }()
-	for {
+	p := &parts{carrier: c, meta: c.meta()}
+	for ; ; p.position++ {
 		record, err := s.Next()
-		if err == nil {
-			err = p.add(ctx, record, s.Layout())
-		} else if long, ok := errors.AsType[*format.RecordError](err); ok {
-			err = c.bury(ctx, p.meta, long, s.Layout())
-		} else {
+		long, isLong := errors.AsType[*format.RecordError](err)
+		switch {
+		case err != nil && !isLong:
 			return p.end(ctx, err)
+		case p.position < int64(c.in.GetSkipRecords()):
+			continue
+		case isLong:
+			err = c.bury(ctx, p.meta, long, s.Layout())
+		default:
+			err = p.add(ctx, record, s.Layout())
 		}
 		if err != nil {
 			return err
@@ -38,8 +43,9 @@ func (c *carrier) deliver(ctx context.Context, log io.Reader) error {
 // bury sets one record aside.
 func (c *carrier) bury(ctx context.Context, meta batch.Meta, r *format.RecordError, layout string) error {
 	c.metrics.recordsDead.WithLabelValues(meta.Format).Inc()
+	c.dead++
 	return c.out.Bury(ctx, stage.DeadLetter{
-		Reason: fault.RecordTooLarge, Error: r.Error(),
+		Reason: fault.RecordTooLarge, Error: r.Error(), Records: 1,
 		Destination: meta.Destination, Table: meta.Table, Format: meta.Format, Layout: layout,
 		Offset: r.Offset, ContentType: "application/octet-stream", Body: r.Head, BodySize: r.Size,
 	})
@@ -48,12 +54,11 @@ func (c *carrier) bury(ctx context.Context, meta batch.Meta, r *format.RecordErr
 // parts gathers records and sends them part by part. Where it cuts depends on
 // nothing but the records (invariant 4).
 type parts struct {
-	meta    batch.Meta // Part: the next one
-	format  *format.Format
-	out     outlet
-	raw     batch.Raw
-	weight  int
-	records int64
+	*carrier
+	meta     batch.Meta // Part: the next one
+	raw      batch.Raw
+	weight   int
+	position int64 // of the record in the object
 }
 
 // add takes one record.
@@ -69,7 +74,6 @@ func (p *parts) add(ctx context.Context, r format.Record, layout string) error {
 	p.meta.Layout = layout
 	p.raw.Append(r.Bytes, r.Offset)
 	p.weight += weight
-	p.records++
 	return nil
 }
 
@@ -78,10 +82,20 @@ func (p *parts) send(ctx context.Context) error {
 	if p.raw.Len() == 0 {
 		return nil
 	}
+	records := int64(p.raw.Len())
 	b := &batch.Batch{Meta: p.meta, Record: p.raw.Take()}
 	p.meta.Part++
 	p.weight = 0
-	return p.out.Emit(ctx, b)
+	if p.settled(b.Meta.Part) {
+		b.Release()
+	} else if err := p.out.Emit(ctx, b); err != nil {
+		return err
+	}
+	p.carrier.parts++
+	p.records += records
+	p.sent = p.position
+	failpoint.Hit("fetcher.part")
+	return nil
 }
 
 // end sends the last part if the content ends here: after its last record, or
@@ -99,6 +113,5 @@ func (p *parts) end(ctx context.Context, cause error) error {
 	case !fault.IsPermanent(cause):
 		return cause
 	}
-	delivered := p.records - int64(p.raw.Len())
-	return fmt.Errorf("%w (%d records before that, in %d parts, are delivered)", cause, delivered, p.meta.Part)
+	return fmt.Errorf("%w (%d records before that, in %d parts, are delivered)", cause, p.records, p.carrier.parts)
 }

@@ -13,11 +13,14 @@ import (
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/format"
 	"github.com/logferry/logferry/pkg/format/all"
+	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
 	"github.com/logferry/logferry/pkg/table"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
 const name = "parser"
@@ -34,12 +37,12 @@ func newService(ctx context.Context, env *app.Env) (func(context.Context) error,
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	p := &parser{formats: map[string]*rowMaker{}, metrics: newMetrics(env.Metrics)}
+	p := &parser{formats: map[string]*rowMaker{}, ledger: env.Bus.Ledger(), metrics: newMetrics(env.Metrics)}
 	for _, f := range all.Formats() {
 		p.formats[f.Name] = newRowMaker(f)
 	}
 	s := &stage.Stage[*batch.Batch, *batch.Batch]{
-		Name: name, Source: source, Out: env.Bus.PublishRows(), Dead: env.Bus.Graveyard(), Handle: p.handle,
+		Name: name, Source: source, Out: env.Bus.PublishRows(), Dead: env.Bus.Graveyard(), Handle: p.handle, Rejected: p.rejected,
 		Workers: workers, Grace: env.Config.Grace, Log: env.Log.With("stage", name), Metrics: env.Stages,
 	}
 	return s.Run, nil
@@ -48,6 +51,7 @@ func newService(ctx context.Context, env *app.Env) (func(context.Context) error,
 // parser is the stage's state: what it needs for each format.
 type parser struct {
 	formats map[string]*rowMaker
+	ledger  ledger.Store
 	metrics *metrics
 }
 
@@ -64,7 +68,8 @@ func newRowMaker(f *format.Format) *rowMaker {
 
 // handle turns the records of one part into the rows of the same part
 // (invariant 4). A record that cannot be read becomes a dead letter; the
-// others go on without it. A part without rows sends nothing.
+// others go on without it. A part without rows sends nothing: it is settled
+// here.
 func (p *parser) handle(ctx context.Context, in *batch.Batch, out *stage.Emitter[*batch.Batch]) error {
 	defer in.Release()
 	maker, ok := p.formats[in.Meta.Format]
@@ -88,21 +93,39 @@ func (p *parser) handle(ctx context.Context, in *batch.Batch, out *stage.Emitter
 		rows.Rollback()
 		maker.pool.Put(rows)
 	}()
-	if err := p.parse(ctx, parse, records, offsets, rows, out, in.Meta); err != nil {
+	meta := in.Meta
+	if meta.Dead, meta.Filtered, err = p.parse(ctx, parse, records, offsets, rows, out, meta); err != nil {
 		return err
 	}
 	if rows.Len() == 0 {
-		return nil
+		return p.settle(ctx, meta)
 	}
 	record, flaws := rows.Take()
-	p.metrics.mended(in.Meta.Format, flaws)
-	return out.Emit(ctx, &batch.Batch{Meta: in.Meta, Record: record})
+	p.metrics.mended(meta.Format, flaws)
+	failpoint.Hit("parser.parsed")
+	return out.Emit(ctx, &batch.Batch{Meta: meta, Record: record})
+}
+
+// settle enters a part in the ledger that has no rows.
+func (p *parser) settle(ctx context.Context, m batch.Meta) error {
+	_, err := p.ledger.Record(ctx, ledger.Part(m.Connection, m.Object, &logferryv1.PartSettled{
+		Part: uint32(m.Part), Dead: uint64(m.Dead), Filtered: uint64(m.Filtered),
+	}))
+	return err
+}
+
+// rejected enters a part in the ledger that is a dead letter as a whole.
+func (p *parser) rejected(ctx context.Context, l stage.DeadLetter, _ error) error {
+	if l.Object == "" || l.Connection == "" || l.Part < 0 {
+		return nil // the poller will find that its object is not done
+	}
+	return p.settle(ctx, batch.Meta{Connection: l.Connection, Object: l.Object, Part: l.Part, Dead: int(l.Records)})
 }
 
 // parse fills rows with what the records say and buries those that say
-// nothing sensible.
+// nothing sensible. It returns how many became no rows.
 func (p *parser) parse(ctx context.Context, parse format.Parse, records *array.Binary, offsets *array.Int64,
-	rows *table.Rows, out *stage.Emitter[*batch.Batch], meta batch.Meta) error {
+	rows *table.Rows, out *stage.Emitter[*batch.Batch], meta batch.Meta) (dead, filtered int, err error) {
 	count := p.metrics.counter(meta.Format)
 	for i := range records.Len() {
 		record := records.Value(i)
@@ -117,14 +140,14 @@ func (p *parser) parse(ctx context.Context, parse format.Parse, records *array.B
 		}
 		count.dead++
 		if err := out.Bury(ctx, stage.DeadLetter{
-			Reason: reasonOf(err), Error: err.Error(), Part: meta.Part, Offset: offsets.Value(i),
+			Reason: reasonOf(err), Error: err.Error(), Part: meta.Part, Offset: offsets.Value(i), Records: 1,
 			ContentType: "application/octet-stream", Body: record,
 		}); err != nil {
-			return err
+			return 0, 0, err
 		}
 	}
 	count.done(int64(len(records.ValueBytes())))
-	return nil
+	return count.dead, count.skipped, nil
 }
 
 // reasonOf tells a record that is bad from one whose row is too large.

@@ -5,19 +5,24 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sourcegraph/conc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/notification"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
-// handle emits the objects that the message announces. What cannot be used
-// becomes a dead letter with the whole message, at most one for each reason;
-// the rest is carried.
-func (q *queue) handle(ctx context.Context, m *Message, out *stage.Emitter[*logferryv1.Object]) error {
+// handle carries the objects that the message announces: it returns nil when
+// they are done, and the message may be deleted (invariant 1). What cannot be
+// used becomes a dead letter with the whole message, at most one for each
+// reason; the rest is carried.
+func (q *queue) handle(ctx context.Context, m *Message, out *stage.Emitter[struct{}]) error {
 	n, err := notification.Parse(m.Body)
 	if err != nil {
 		q.metrics.notifications.WithLabelValues("unknown").Inc()
@@ -33,26 +38,97 @@ func (q *queue) handle(ctx context.Context, m *Message, out *stage.Emitter[*logf
 		}
 	}
 	var foreign []notification.Object
+	var load load
+	defer load.leave()
 	for _, o := range n.Objects {
 		if !q.conn.Reads(o.Bucket) {
 			foreign = append(foreign, o)
 			continue
 		}
-		if err := q.emit(ctx, m, o, out); err != nil {
+		if err := q.begin(ctx, m, o, &load); err != nil {
 			return err
 		}
 	}
-	return q.refuse(ctx, m, foreign, out)
+	if err := q.refuse(ctx, m, foreign, out); err != nil {
+		return err
+	}
+	if q.conn.Ack == connection.AckStored {
+		q.kept <- load.take()
+		return nil
+	}
+	return load.wait(ctx)
 }
 
-// emit passes on one object.
-func (q *queue) emit(ctx context.Context, m *Message, o notification.Object, out *stage.Emitter[*logferryv1.Object]) error {
+// load is the objects of a message, on their way.
+type load struct {
+	passages []*ledger.Passage
+	gives    []func() // of the budget
+}
+
+// wait returns once every object is done.
+func (l *load) wait(ctx context.Context) (err error) {
+	passages := l.passages
+	l.passages = nil
+	for _, p := range passages { // each must be waited for, if only for the end of ctx
+		if _, werr := p.Wait(ctx); werr != nil {
+			err = werr
+		}
+	}
+	return err
+}
+
+// leave ends the interest in all objects that were not waited for, and gives
+// their bytes back to the budget.
+func (l *load) leave() {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = l.wait(over) // why it ends is known
+	for _, give := range l.gives {
+		give()
+	}
+	l.gives = nil
+}
+
+// take hands the load over.
+func (l *load) take() load {
+	taken := *l
+	*l = load{}
+	return taken
+}
+
+// seeTo waits for the objects of messages that are deleted before they are
+// done, so that they are entered as done, until life ends. What is not done by
+// then is on the bus.
+func (q *queue) seeTo(life context.Context) {
+	var waits conc.WaitGroup
+	defer waits.Wait()
+	for {
+		select {
+		case l := <-q.kept:
+			waits.Go(func() {
+				defer l.leave()
+				_ = l.wait(life)
+			})
+		case <-life.Done():
+			return
+		}
+	}
+}
+
+// begin brings one object on its way.
+func (q *queue) begin(ctx context.Context, m *Message, o notification.Object, load *load) error {
 	o, err := q.identify(ctx, o)
 	if err != nil {
 		return err
 	}
-	q.metrics.objects.Inc()
-	return out.Emit(ctx, q.object(m, o))
+	load.gives = append(load.gives, q.budget.take(o.Size))
+	p, err := q.tracker.Begin(ctx, q.object(m, o), q.publish)
+	if err != nil {
+		return err
+	}
+	failpoint.Hit("poller.published")
+	load.passages = append(load.passages, p)
+	return nil
 }
 
 // maxLooks is how often an object is looked up while its message is held: for
@@ -101,7 +177,7 @@ func (q *queue) object(m *Message, o notification.Object) *logferryv1.Object {
 
 // refuse buries the message for the objects outside the connection's buckets:
 // whoever can write to the queue must not choose what is read.
-func (q *queue) refuse(ctx context.Context, m *Message, foreign []notification.Object, out *stage.Emitter[*logferryv1.Object]) error {
+func (q *queue) refuse(ctx context.Context, m *Message, foreign []notification.Object, out *stage.Emitter[struct{}]) error {
 	if len(foreign) == 0 {
 		return nil
 	}
@@ -116,7 +192,7 @@ func (q *queue) refuse(ctx context.Context, m *Message, foreign []notification.O
 
 // bury stores a dead letter with the whole message, before the message is
 // settled (invariant 3).
-func bury(ctx context.Context, out *stage.Emitter[*logferryv1.Object], m *Message, l stage.DeadLetter) error {
+func bury(ctx context.Context, out *stage.Emitter[struct{}], m *Message, l stage.DeadLetter) error {
 	l.Part, l.Offset = -1, -1
 	l.ContentType, l.Body = "application/json", m.Body
 	return out.Bury(ctx, l)

@@ -1,10 +1,11 @@
 // Package poller is the service that turns queue messages into objects to
-// fetch.
+// fetch, and that deletes a message when its objects are done.
 //
-//	SQS ──receivers──▶ source ──▶ handler ──objects──▶ bus
-//	 ▲                              │
+//	SQS ──receivers──▶ source ──▶ handler ──▶ tracker ──objects──▶ bus
+//	 ▲                              ▲            │
+//	 │                              └────done────┴──◀ ledger
 //	 ├── keeper: extends the visibility of every message held
-//	 └── deleter: deletes a message when its objects are stored
+//	 └── deleter: deletes a message when its objects are done
 //
 // A message is held from its receipt until it is deleted or given back. No
 // receive count ever makes the poller drop one: what cannot be understood
@@ -17,11 +18,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	"github.com/sourcegraph/conc/pool"
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/awscred"
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -36,23 +39,23 @@ func newService(ctx context.Context, env *app.Env) (func(context.Context) error,
 	if err := check(env.Config.Poller); err != nil {
 		return nil, err
 	}
-	creds := awscred.New(env.Log)
-	metrics := newMetrics(env.Metrics)
-	out := outlet{env.Bus.PublishObjects(), env.Bus.Graveyard()}
-	var queues []*queue
+	budgets, err := newBudgets(env.Config)
+	if err != nil {
+		return nil, err
+	}
+	p := &poller{
+		creds: awscred.New(env.Log), metrics: newMetrics(env.Metrics), tracking: ledger.NewMetrics(env.Metrics),
+		objects: env.Bus.PublishObjects(), budgets: budgets,
+	}
 	for _, c := range env.Config.Connections {
-		for _, url := range c.Queues() {
-			q, err := newQueue(ctx, env, creds, metrics, c, url)
-			if err != nil {
-				return nil, fmt.Errorf("queue %s: %w", url, err)
-			}
-			queues = append(queues, q)
+		if err := p.add(ctx, env, c); err != nil {
+			return nil, err
 		}
 	}
-	if len(queues) == 0 {
+	if len(p.queues) == 0 {
 		return nil, errors.New("no connection has a queue")
 	}
-	return func(ctx context.Context) error { return runAll(ctx, queues, env, out) }, nil
+	return func(ctx context.Context) error { return p.run(ctx, env) }, nil
 }
 
 // check names the key of a setting that SQS or the poller cannot work with.
@@ -70,25 +73,60 @@ func check(c app.Poller) error {
 	return nil
 }
 
-// outlet is where a poller's work goes.
-type outlet struct {
-	objects stage.Publisher[*logferryv1.Object]
-	dead    stage.Graveyard
+// poller is what the queues of a process share.
+type poller struct {
+	creds    *awscred.Cache
+	metrics  *metrics
+	tracking *ledger.Metrics
+	objects  stage.Publisher[*logferryv1.Object]
+	budgets  map[string]*budget // by destination
+	queues   []*queue
+	trackers []*ledger.Tracker // one for each connection
 }
 
-func newQueue(ctx context.Context, env *app.Env, creds *awscred.Cache, metrics *metrics, c connection.Connection, url string) (*queue, error) {
-	cfg, err := creds.Config(ctx, c, connection.QueueRegion(url))
-	if err != nil {
-		return nil, err
+// add readies the queues of a connection.
+func (p *poller) add(ctx context.Context, env *app.Env, c connection.Connection) error {
+	if len(c.Queues()) == 0 {
+		return nil
 	}
-	log := env.Log.With("stage", stageName, "connection", c.Name, "queue", url)
-	return makeQueue(url, c, env.Config.Poller, awscred.Queue(cfg, url), newObjects(creds, c, cfg.Region), log, metrics.of(c.Name)), nil
+	log := env.Log.With("stage", stageName, "connection", c.Name)
+	tracker := ledger.NewTracker(env.Bus.Ledger(), c.Name, c.Destination, log, p.tracking)
+	p.trackers = append(p.trackers, tracker)
+	for _, url := range c.Queues() {
+		cfg, err := p.creds.Config(ctx, c, connection.QueueRegion(url))
+		if err != nil {
+			return fmt.Errorf("queue %s: %w", url, err)
+		}
+		q := makeQueue(url, c, env.Config.Poller, awscred.Queue(cfg, url), newObjects(p.creds, c, cfg.Region), log.With("queue", url), p.metrics.of(c.Name))
+		q.tracker, q.publish, q.budget = tracker, p.publish, p.budgets[c.Destination]
+		p.queues = append(p.queues, q)
+	}
+	return nil
 }
 
-func runAll(ctx context.Context, queues []*queue, env *app.Env, out outlet) error {
+// publish puts an object on the bus and returns once it is stored there.
+func (p *poller) publish(ctx context.Context, o *logferryv1.Object) error {
+	p.metrics.objects.WithLabelValues(o.GetConnection()).Inc()
+	stored, err := p.objects.Publish(ctx, o)
+	if err != nil {
+		return err
+	}
+	return stored(ctx)
+}
+
+// run carries messages until ctx ends and returns when all are settled. The
+// trackers serve what is in flight then, so they end last.
+func (p *poller) run(ctx context.Context, env *app.Env) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	var trackers conc.WaitGroup
+	defer trackers.Wait()
+	defer end()
+	for _, t := range p.trackers {
+		trackers.Go(func() { t.Run(life) })
+	}
 	all := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
-	for _, q := range queues {
-		all.Go(func(ctx context.Context) error { return q.run(ctx, env, out) })
+	for _, q := range p.queues {
+		all.Go(func(ctx context.Context) error { return q.run(ctx, env, env.Bus.Graveyard()) })
 	}
 	return all.Wait()
 }

@@ -12,8 +12,9 @@ import (
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/failpoint"
+	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
-	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
 // queue is one queue with everything that works on it. It is the source of a
@@ -33,7 +34,12 @@ type queue struct {
 	returns *batcher            // changes of visibility on giving back
 	room    *semaphore.Weighted // messages that may still be received
 	arrived chan *Message       // from the receivers to the stage
+	kept    chan load           // of messages that are deleted before it is done
 	doubt   doubt
+
+	tracker *ledger.Tracker // of the connection
+	publish ledger.Publish
+	budget  *budget // of the destination
 }
 
 func makeQueue(url string, c connection.Connection, config app.Poller, client api, objects *objects, log *slog.Logger, m *queueMetrics) *queue {
@@ -47,11 +53,12 @@ func makeQueue(url string, c connection.Connection, config app.Poller, client ap
 		returns: newBatcher(change),
 		room:    semaphore.NewWeighted(int64(config.InFlight)),
 		arrived: make(chan *Message),
+		kept:    make(chan load),
 	}
 }
 
 // run carries messages until ctx ends and returns when all are settled.
-func (q *queue) run(ctx context.Context, env *app.Env, out outlet) error {
+func (q *queue) run(ctx context.Context, env *app.Env, dead stage.Graveyard) error {
 	q.log.Info("polling", "receivers", q.config.Receivers, "in_flight", q.config.InFlight)
 	var helpers, receivers conc.WaitGroup
 	// Keeper and batchers serve messages that are in flight when ctx ends, so
@@ -62,6 +69,7 @@ func (q *queue) run(ctx context.Context, env *app.Env, out outlet) error {
 	helpers.Go(func() { q.keeper.run(life) })
 	helpers.Go(func() { q.deleter.batch.run(life) })
 	helpers.Go(func() { q.returns.run(life) })
+	helpers.Go(func() { q.seeTo(life) })
 	q.doubt.hold = env.Stages.Hold
 	q.doubt.set(true)
 	defer q.doubt.set(false)
@@ -69,10 +77,10 @@ func (q *queue) run(ctx context.Context, env *app.Env, out outlet) error {
 	for range q.config.Receivers {
 		receivers.Go(func() { q.receive(ctx) })
 	}
-	s := stage.Stage[*Message, *logferryv1.Object]{
-		Name: stageName, Source: q, Out: out.objects, Dead: out.dead, Handle: q.handle,
-		// Acknowledging waits for the delete, so every message in flight has a
-		// worker of its own.
+	s := stage.Stage[*Message, struct{}]{
+		Name: stageName, Source: q, Dead: dead, Handle: q.handle,
+		// A message is in work until its objects are done, so every one in
+		// flight has a worker of its own.
 		Workers: q.config.InFlight,
 		Grace:   env.Config.Grace, Log: q.log, Metrics: env.Stages,
 	}
@@ -141,8 +149,9 @@ func (d *delivery) Attempt() int { return d.message.Receives }
 func (d *delivery) Context(ctx context.Context) context.Context { return ctx }
 
 // Ack deletes the message and returns when it is deleted. All objects of the
-// message are stored by now (invariant 1).
+// message are done by now (invariant 1).
 func (d *delivery) Ack(ctx context.Context) error {
+	failpoint.Hit("poller.done")
 	defer d.queue.room.Release(1)
 	return d.queue.deleter.delete(ctx, d.message)
 }

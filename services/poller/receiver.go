@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/sourcegraph/conc"
 
+	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 )
 
@@ -19,16 +20,14 @@ const (
 	giveBackTime = 5 * time.Second
 )
 
-// receive makes long polls while there is room for messages, until ctx ends.
-// What the queue's slots do not hold stays in SQS (invariant 6).
+// receive makes long polls while there is room for messages and for their
+// objects, until ctx ends. What finds no room stays in SQS (invariant 6).
 func (q *queue) receive(ctx context.Context) {
-	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(lastCall, cancel) })
-	defer stop()
+	calls, end := fault.Outlive(ctx, lastCall)
+	defer end()
 
 	batch := min(batchSize, q.config.InFlight)
-	for failures := 0; q.room.Acquire(ctx, int64(batch)) == nil; {
+	for failures := 0; q.budget.wait(ctx) == nil && q.room.Acquire(ctx, int64(batch)) == nil; {
 		wait := q.config.Wait
 		if q.doubt.is() {
 			wait = 0 // to know soon whether the queue answers
@@ -52,6 +51,7 @@ func (q *queue) receive(ctx context.Context) {
 			failures = 0
 			q.log.Info("the queue answers again")
 		}
+		failpoint.Hit("poller.received")
 		q.take(ctx, got)
 		q.doubt.set(false)
 	}

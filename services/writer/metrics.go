@@ -10,8 +10,9 @@ import (
 
 // metrics are the writer's own; those of calls belong to the sink.
 type metrics struct {
-	lag  *prometheus.HistogramVec // table, connection
-	rows *prometheus.CounterVec   // destination, table, connection
+	lag     *prometheus.HistogramVec // table, connection
+	rows    *prometheus.CounterVec   // destination, table, connection
+	skipped *prometheus.CounterVec   // destination, table
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -26,8 +27,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "logferry_rows_delivered_total",
 			Help: "Rows that their destination has accepted.",
 		}, []string{"destination", "table", "connection"}),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "logferry_writer_parts_skipped_total",
+			Help: "Parts that came again and were not written again: the ledger had them as settled.",
+		}, []string{"destination", "table"}),
 	}
-	r.MustRegister(m.lag, m.rows)
+	r.MustRegister(m.lag, m.rows, m.skipped)
 	return m
 }
 

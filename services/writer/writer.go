@@ -80,9 +80,10 @@ func newStages(ctx context.Context, env *app.Env, sinks sinks) ([]*rowsStage, er
 			if err != nil {
 				return nil, fmt.Errorf("rows of %s for %s: %w", table, d.Name, err)
 			}
-			w := &writer{destination: d.Name, table: table, sink: sinks[d.Name], metrics: metrics}
+			w := &writer{destination: d.Name, table: table, eventTime: d.Tables[table].EventTime,
+				sink: sinks[d.Name], ledger: env.Bus.Ledger(), metrics: metrics}
 			stages = append(stages, &rowsStage{
-				Name: name, Source: source, Dead: env.Bus.Graveyard(), Handle: w.handle,
+				Name: name, Source: source, Dead: env.Bus.Graveyard(), Handle: w.handle, Rejected: w.rejected,
 				Workers: env.Config.Writer.InFlight, Grace: env.Config.Grace,
 				Log:     env.Log.With("stage", name, "destination", d.Name, "table", table),
 				Metrics: env.Stages,

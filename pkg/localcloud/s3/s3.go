@@ -132,10 +132,21 @@ func (s *Server) describe(bucket, key string) (notification.Object, error) {
 		return notification.Object{}, fmt.Errorf("head s3://%s/%s: %w", bucket, key, err)
 	}
 	defer o.Contents.Close()
-	return notification.Object{
-		Bucket: bucket, Key: key, Size: o.Size, ETag: hex.EncodeToString(o.Hash), Version: string(o.VersionID),
+	object := notification.Object{
+		Bucket: bucket, Key: key, Size: o.Size, ETag: hex.EncodeToString(o.Hash),
 		Region: s.options.Region, Account: s.options.Account, Time: time.Now(),
-	}, nil
+	}
+	if s.versioned(bucket) {
+		object.Version = string(o.VersionID)
+	}
+	return object, nil
+}
+
+// versioned reports whether the bucket keeps versions. The server below gives
+// every object a version, also where S3 gives none.
+func (s *Server) versioned(bucket string) bool {
+	c, err := s.backend.VersioningConfiguration(bucket)
+	return err == nil && c.Status != gofakes3.VersioningNone
 }
 
 // announce tells the queues that want to know of a new object.
@@ -197,8 +208,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, operation, bucke
 	case "CompleteMultipartUpload":
 		event = "ObjectCreated:CompleteMultipartUpload"
 	}
-	status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+	status := &statusWriter{ResponseWriter: w, status: http.StatusOK, versioned: s.versioned(bucket)}
 	s.handler.ServeHTTP(status, r)
+	if !status.written { // an answer without a body
+		status.WriteHeader(http.StatusOK)
+	}
 	if event != "" && status.status == http.StatusOK {
 		// The object is stored and the answer is under way: as with AWS, the
 		// client never learns of a notification that does not arrive.
@@ -228,6 +242,8 @@ func operation(r *http.Request, bucket, key string) string {
 		return "GetBucketLocation"
 	case key == "" && r.Method == http.MethodGet && query.Has("versioning"):
 		return "GetBucketVersioning"
+	case key == "" && r.Method == http.MethodGet && query.Has("versions"):
+		return "ListObjectVersions"
 	case key == "" && r.Method == http.MethodGet:
 		return "ListObjectsV2"
 	case key == "" && r.Method == http.MethodPut:
@@ -254,15 +270,27 @@ func operation(r *http.Request, bucket, key string) string {
 	return r.Method
 }
 
-// statusWriter remembers the status of an answer.
+// statusWriter remembers the status of an answer, and takes the version out of
+// one about a bucket without versions.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	status             int
+	versioned, written bool
 }
 
 func (s *statusWriter) WriteHeader(status int) {
-	s.status = status
+	s.status, s.written = status, true
+	if !s.versioned {
+		s.Header().Del("x-amz-version-id")
+	}
 	s.ResponseWriter.WriteHeader(status)
+}
+
+func (s *statusWriter) Write(p []byte) (int, error) {
+	if !s.written {
+		s.WriteHeader(http.StatusOK)
+	}
+	return s.ResponseWriter.Write(p)
 }
 
 // Unwrap gives [http.ResponseController] the writer below.

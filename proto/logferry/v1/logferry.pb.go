@@ -719,11 +719,14 @@ func (x *Fetched) GetRejected() bool {
 // PartSettled: every record of a part is accepted by its destination, kept as
 // a dead letter, or dropped on purpose.
 type PartSettled struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Part          uint32                 `protobuf:"varint,1,opt,name=part,proto3" json:"part,omitempty"`
-	Delivered     uint64                 `protobuf:"varint,2,opt,name=delivered,proto3" json:"delivered,omitempty"`
-	Dead          uint64                 `protobuf:"varint,3,opt,name=dead,proto3" json:"dead,omitempty"`
-	Filtered      uint64                 `protobuf:"varint,4,opt,name=filtered,proto3" json:"filtered,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Part      uint32                 `protobuf:"varint,1,opt,name=part,proto3" json:"part,omitempty"`
+	Delivered uint64                 `protobuf:"varint,2,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	Dead      uint64                 `protobuf:"varint,3,opt,name=dead,proto3" json:"dead,omitempty"`
+	Filtered  uint64                 `protobuf:"varint,4,opt,name=filtered,proto3" json:"filtered,omitempty"`
+	// The part's records are lost to the object's own dead letter: they were on
+	// the bus, which lost them, and the object cannot be read again.
+	Rejected      bool `protobuf:"varint,5,opt,name=rejected,proto3" json:"rejected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -784,6 +787,13 @@ func (x *PartSettled) GetFiltered() uint64 {
 		return x.Filtered
 	}
 	return 0
+}
+
+func (x *PartSettled) GetRejected() bool {
+	if x != nil {
+		return x.Rejected
+	}
+	return false
 }
 
 // Done: every part is settled. The sums of all parts, and of what the fetcher
@@ -1023,12 +1033,13 @@ const file_logferry_v1_logferry_proto_rawDesc = "" +
 	"\arecords\x18\x02 \x01(\x04R\arecords\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x12\n" +
 	"\x04dead\x18\x04 \x01(\x04R\x04dead\x12\x1a\n" +
-	"\brejected\x18\x05 \x01(\bR\brejected\"o\n" +
+	"\brejected\x18\x05 \x01(\bR\brejected\"\x8b\x01\n" +
 	"\vPartSettled\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\rR\x04part\x12\x1c\n" +
 	"\tdelivered\x18\x02 \x01(\x04R\tdelivered\x12\x12\n" +
 	"\x04dead\x18\x03 \x01(\x04R\x04dead\x12\x1a\n" +
-	"\bfiltered\x18\x04 \x01(\x04R\bfiltered\"\xa0\x01\n" +
+	"\bfiltered\x18\x04 \x01(\x04R\bfiltered\x12\x1a\n" +
+	"\brejected\x18\x05 \x01(\bR\brejected\"\xa0\x01\n" +
 	"\x04Done\x12\x14\n" +
 	"\x05parts\x18\x01 \x01(\rR\x05parts\x12\x1c\n" +
 	"\tdelivered\x18\x02 \x01(\x04R\tdelivered\x12\x12\n" +

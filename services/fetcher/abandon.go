@@ -1,0 +1,65 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+
+	"github.com/logferry/logferry/pkg/ledger"
+	"github.com/logferry/logferry/pkg/stage"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
+)
+
+// abandoned is why an object was not carried to its end, with what was sent of
+// it before.
+type abandoned struct {
+	cause   error
+	carrier *carrier
+}
+
+// Error returns the cause.
+func (e *abandoned) Error() string { return e.cause.Error() }
+
+// Unwrap returns the cause.
+func (e *abandoned) Unwrap() error { return e.cause }
+
+// SentRecords returns how many records at the object's beginning are accounted
+// for. The dead letter keeps it, so that only the rest is tried again.
+func (e *abandoned) SentRecords() int64 { return e.carrier.sent }
+
+// rejected enters an object in the ledger whose letter is stored: what was
+// sent before is delivered, the rest is dead.
+func (f *fetcher) rejected(ctx context.Context, l stage.DeadLetter, cause error) error {
+	if l.Object == "" || l.Connection == "" {
+		return nil // the poller will find that it is not done
+	}
+	fetched := new(logferryv1.Fetched)
+	if e, ok := errors.AsType[*abandoned](cause); ok {
+		fetched = e.carrier.fetched()
+	}
+	fetched.Rejected = true
+	first, err := f.ledger.Record(ctx, ledger.Fetched(l.Connection, l.Object, fetched))
+	if err != nil || first {
+		return err
+	}
+	return f.rejectRest(ctx, l)
+}
+
+// rejectRest settles the parts of an object that was sent whole once, was then
+// lost by the bus, and now cannot be read any more.
+func (f *fetcher) rejectRest(ctx context.Context, l stage.DeadLetter) error {
+	events, err := f.ledger.Events(ctx, l.Connection, l.Object)
+	if err != nil {
+		return err
+	}
+	account := ledger.NewAccount(events)
+	for part := range account.Fetched().GetParts() {
+		if account.HasSettled(int(part)) {
+			continue
+		}
+		event := ledger.Part(l.Connection, l.Object, &logferryv1.PartSettled{Part: part, Rejected: true})
+		if _, err := f.ledger.Record(ctx, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
