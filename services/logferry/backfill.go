@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/services/logferry/internal/backfill"
+	"github.com/logferry/logferry/services/logferry/internal/bucket"
+)
+
+// statusIncomplete is the exit status of backfill when objects died, and of
+// audit when objects are missing.
+const statusIncomplete = 3
+
+// pollerShare is the part of what pollers hold by poller.in_flight_bytes that a
+// backfill may hold beside them; growthShare is that of bus.max_bytes when the
+// former is not set.
+const (
+	pollerShare = 4
+	growthShare = 32 * pollerShare
+)
+
+// place is what backfill and audit look at: the flags that they share.
+type place struct {
+	config, level      string
+	connection, bucket string
+	prefix, from, to   string
+}
+
+func (p *place) flags(c *cobra.Command) {
+	c.Flags().StringVarP(&p.config, "config", "c", "", "configuration `FILE` (required)")
+	c.Flags().StringVar(&p.connection, "connection", "", "`NAME` of the connection that reads the bucket (required)")
+	c.Flags().StringVar(&p.bucket, "bucket", "", "`BUCKET` to look at (required)")
+	c.Flags().StringVar(&p.prefix, "prefix", "", "look only at keys that begin with this `TEXT`")
+	c.Flags().StringVar(&p.from, "from", "", "first `DAY`, UTC: 2026-11-23 (required)")
+	c.Flags().StringVar(&p.to, "to", "", "last `DAY`, UTC, inclusive; empty: until now")
+	c.Flags().StringVar(&p.level, "log-level", "warn", "`LEVEL` of the log: debug, info, warn or error")
+}
+
+// span reads the days. A missing first day is an error unless it may be.
+func (p *place) span(required bool) (span bucket.Span, err error) {
+	read := func(name, text string) (day time.Time) {
+		if text == "" || err != nil {
+			return time.Time{}
+		}
+		if day, err = time.Parse(time.DateOnly, text); err != nil {
+			err = fmt.Errorf("--%s %q is no day; write it like 2026-11-23", name, text)
+		}
+		return day
+	}
+	span.From, span.To = read("from", p.from), read("to", p.to)
+	switch {
+	case err != nil:
+		return span, err
+	case p.from == "" && required:
+		return span, errors.New("--from is missing; name the first day, like 2026-11-23")
+	case p.to != "":
+		span.To = span.To.AddDate(0, 0, 1)
+	}
+	if !span.To.IsZero() && !span.To.After(span.From) {
+		return span, fmt.Errorf("--to %s is before --from %s", p.to, p.from)
+	}
+	return span, nil
+}
+
+// load reads the configuration and finds the connection.
+func (p *place) load() (app.Config, connection.Connection, error) {
+	if p.config == "" {
+		return app.Config{}, connection.Connection{}, app.Usage(errors.New("--config is missing; name the configuration file"))
+	}
+	cfg, err := app.Load(p.config)
+	if err != nil {
+		return cfg, connection.Connection{}, err
+	}
+	var names []string
+	for _, c := range cfg.Connections {
+		if c.Name == p.connection {
+			return cfg, c, nil
+		}
+		names = append(names, c.Name)
+	}
+	return cfg, connection.Connection{}, app.Usage(fmt.Errorf("--connection %q is none of the configuration's: %s", p.connection, strings.Join(names, ", ")))
+}
+
+func backfillCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "backfill --config FILE --connection NAME --bucket BUCKET --from DAY",
+		Short: "Carry what lies in a bucket and was not carried yet",
+		Long: `Walk a bucket and carry the objects of a span of days that are not done: those
+that were never announced, or before there was a queue. The ledger and its
+history tell what is done, so nothing is carried twice, also while the services
+run. What was delivered before the history began is not known, and is carried
+again: --dry-run tells how much it would be.
+
+The day is that in the object's key, else that on which it was written. An
+interrupted backfill goes on when the same command is run again. The status is 3
+if objects, or records in them, became dead letters.`,
+		Example: `  logferry backfill -c logferry.yaml --connection org-trail --bucket org-logs --from 2026-11-01 --to 2026-11-07 --dry-run
+  logferry backfill -c logferry.yaml --connection org-trail --bucket org-logs --prefix AWSLogs/123456789012/ --from 2026-11-01
+  logferry backfill -c logferry.yaml --connection org-trail --bucket org-logs --keys keys.txt`,
+		Args: app.NoArgs,
+	}
+	var p place
+	p.flags(c)
+	var o backfill.Options
+	keys := c.Flags().String("keys", "", "carry the objects that this `FILE` lists, one key a line, instead of a walk; - is standard input")
+	c.Flags().IntVar(&o.InFlight, "in-flight", 256, "at most `N` objects on their way at a time")
+	c.Flags().Float64Var(&o.Rate, "rate", 0, "begin at most `N` objects a second; 0: no limit")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only count what would be carried, by day")
+	c.Flags().BoolVar(&o.Restart, "restart", false, "begin at the beginning, even if an earlier run was interrupted")
+	c.RunE = func(c *cobra.Command, _ []string) (err error) {
+		if o.Span, err = p.span(*keys == ""); err == nil {
+			err = checkBackfill(p, o, *keys)
+		}
+		if err != nil {
+			return app.Usage(err)
+		}
+		o.Bucket, o.Prefix = p.bucket, p.prefix
+		o.Out, o.Notes = c.OutOrStdout(), c.ErrOrStderr()
+		return fromFile(*keys, c.InOrStdin(), func(list io.Reader) error {
+			o.Keys = list
+			return runBackfill(c, p, o)
+		})
+	}
+	return c
+}
+
+func checkBackfill(p place, o backfill.Options, keys string) error {
+	switch {
+	case p.bucket == "" && keys == "":
+		return errors.New("--bucket is missing; name the bucket to walk")
+	case keys != "" && (p.from != "" || p.to != "" || p.prefix != ""):
+		return errors.New("--keys names the objects; --from, --to and --prefix are for a walk")
+	case o.InFlight < 1:
+		return errors.New("--in-flight must be at least 1")
+	case o.Rate < 0 || math.IsNaN(o.Rate):
+		return errors.New("--rate must not be negative")
+	}
+	return nil
+}
+
+// fromFile calls f with the file's reader, nil if no file is named.
+func fromFile(path string, stdin io.Reader, f func(io.Reader) error) error {
+	switch path {
+	case "":
+		return f(nil)
+	case "-":
+		return f(stdin)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open the list of keys: %w", err)
+	}
+	defer file.Close()
+	return f(file)
+}
+
+func runBackfill(c *cobra.Command, p place, o backfill.Options) error {
+	log, err := app.Logger(c.ErrOrStderr(), p.level)
+	if err != nil {
+		return app.Usage(err)
+	}
+	cfg, from, err := p.load()
+	if err != nil {
+		return err
+	}
+	o.Connection = from
+	o.Bytes = max(1, cfg.Bus.MaxBytes/growthShare)
+	if cfg.Poller.InFlightBytes > 0 {
+		o.Bytes = max(1, cfg.Poller.InFlightBytes/pollerShare)
+	}
+	workers, err := carriers()
+	if err != nil {
+		return err
+	}
+	if o.DryRun {
+		workers = nil
+	}
+	var total backfill.Tally
+	err = app.Beside(c.Context(), cfg, log, workers, func(ctx context.Context, env *app.Env) (err error) {
+		total, err = backfill.Run(ctx, env, o)
+		return err
+	})
+	if err == nil && total.Dead > 0 {
+		err = fmt.Errorf("something of %d objects is a dead letter; see logferry dead list --connection %s", total.Dead, from.Name)
+		return &app.StatusError{Status: statusIncomplete, Err: err}
+	}
+	return err
+}
+
+// carriers are the services that carry what others than pollers have put on the
+// bus.
+func carriers() ([]app.Service, error) {
+	return choose(services(), []string{"fetcher", "parser", "writer"})
+}

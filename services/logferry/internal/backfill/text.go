@@ -1,0 +1,103 @@
+package backfill
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+)
+
+// How often the progress is saved and told.
+const (
+	saveEvery = time.Second
+	tellEvery = 5 * time.Second
+)
+
+// report saves and tells how far the backfill is, until ctx ends.
+func (r *run) report(ctx context.Context, saves *saver) {
+	save, tell := time.NewTicker(saveEvery), time.NewTicker(tellEvery)
+	defer save.Stop()
+	defer tell.Stop()
+	told := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-save.C:
+			if err := saves.save(ctx, &r.progress); err != nil && ctx.Err() == nil {
+				r.env.Log.Warn("cannot save how far the backfill is; trying again", "err", err)
+			}
+		case <-tell.C:
+			if line := r.line(); line != told {
+				fmt.Fprintln(r.Notes, line)
+				told = line
+			}
+		}
+	}
+}
+
+// line tells how far the backfill is.
+func (r *run) line() string {
+	t := r.progress.sum()
+	line := fmt.Sprintf("backfill: listed %d, done before %d, carried %d, in flight %d", t.Listed, t.Known, t.Carried, r.progress.inFlight())
+	if t.Dead > 0 {
+		line += fmt.Sprintf(", dead %d", t.Dead)
+	}
+	if mark, _ := r.progress.finished(); mark != "" {
+		line += ", all done up to " + mark
+	}
+	return line
+}
+
+// print writes what became of the objects.
+func (t Tally) print(w io.Writer) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(out, "listed\t%d objects\n", t.Listed)
+	fmt.Fprintf(out, "ignored\t%d: they hold no logs\n", t.Ignored)
+	fmt.Fprintf(out, "done before\t%d\n", t.Known)
+	fmt.Fprintf(out, "carried\t%d: %d bytes, %d rows delivered\n", t.Carried, t.Bytes, t.Rows)
+	fmt.Fprintf(out, "dead\t%d of them: %d records, and the objects that could not be read\n", t.Dead, t.Records)
+	return out.Flush()
+}
+
+// days counts objects and bytes by day.
+type days struct {
+	mu    sync.Mutex
+	count map[string]Tally
+}
+
+func newDays() *days { return &days{count: map[string]Tally{}} }
+
+// add counts an object for the day that its path tells, else for the one on
+// which it was written.
+func (d *days) add(i item) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	day := i.day
+	if day.IsZero() {
+		day = i.LastModified
+	}
+	name := day.UTC().Format(time.DateOnly)
+	t := d.count[name]
+	t.add(Tally{Carried: 1, Bytes: i.Size})
+	d.count[name] = t
+}
+
+// print writes what would be carried.
+func (d *days) print(w io.Writer, total Tally) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "day\tobjects\tbytes\t")
+	for _, day := range slices.Sorted(maps.Keys(d.count)) {
+		fmt.Fprintf(out, "%s\t%d\t%d\t\n", day, d.count[day].Carried, d.count[day].Bytes)
+	}
+	fmt.Fprintf(out, "all\t%d\t%d\t\n", total.Carried, total.Bytes)
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "would be carried: %d of %d objects; ignored %d, done before %d\n", total.Carried, total.Listed, total.Ignored, total.Known)
+	return err
+}
