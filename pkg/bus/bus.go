@@ -34,8 +34,8 @@ import (
 const (
 	objectWindow = 64      // objects fetched ahead or being published
 	batchWindow  = 8       // batches being published
-	pullBytes    = 4 << 20 // bytes of batches fetched ahead
-	pullBatches  = 16      // and their number
+	pullBatches  = 12      // batches fetched ahead, each of less than 1 MiB
+	pullBytes    = 4 << 20 // bytes fetched ahead by who reads along
 )
 
 // minPayload is the message size that the wire contract counts on.

@@ -92,7 +92,10 @@ func (s *source[T]) supply(ctx context.Context) {
 			again = time.After(reconnectWait)
 		default:
 			var err error
-			pull, err = s.consumer.Fetch(s.window, jetstream.FetchMaxBytes(pullBytes), jetstream.FetchMaxWait(pullWait))
+			// No limit in bytes: a replicated consumer may announce that it is
+			// reached before it sends what the limit let through, and the client
+			// ends the pull at that.
+			pull, err = s.consumer.Fetch(s.window, jetstream.FetchMaxWait(pullWait))
 			if err != nil {
 				pull, again, failures = nil, s.backOff(ctx, err, failures+1), failures+1
 			}

@@ -22,7 +22,7 @@ func packageVariables(files []*Source) []Problem {
 		}
 		for _, spec := range variables(s.File) {
 			for _, n := range spec.Names {
-				global[n.Name] = true
+				global[n.Name] = n.Name != "_" // var _ I = T{} only asks the compiler
 			}
 			if sel, ok := spec.Type.(*ast.SelectorExpr); ok && slices.Contains(holders, s.selected(sel)) {
 				problems = append(problems, s.at(spec.Pos(), "package variable %s holds state: make it a field of a value", spec.Names[0].Name))

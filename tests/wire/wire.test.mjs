@@ -58,13 +58,13 @@ function headers(m, want) {
 const field = (f) => [f.name, f.type.toString(), f.nullable, f.metadata.get("logferry.type")];
 const column = (table, name) => Array.from(table.getChild(name));
 
-test("streams keep what is delivered for the replay window", async () => {
+test("streams of work keep what is delivered for the replay window", async () => {
   const manager = await jetstreamManager(nc);
   for (const [stream, subjects] of [
     ["OBJECTS", "logferry.objects.>"],
     ["RAW", "logferry.raw.>"],
-    ["ROWS", "logferry.rows.>"],
-    ["DEAD", "logferry.dead.>"],
+    ["ROWS-sentinel", "logferry.rows.sentinel.>"],
+    ["HISTORY", "logferry.history.>"],
   ]) {
     const { config } = await manager.streams.info(stream);
     assert.deepEqual(config.subjects, [subjects]);
@@ -72,13 +72,26 @@ test("streams keep what is delivered for the replay window", async () => {
     assert.equal(config.discard, "old");
     assert.equal(config.storage, "file");
     assert.equal(config.duplicate_window, hours(1));
+    assert.equal(config.metadata["logferry-layout"], "2");
     assert.ok(config.max_bytes > 0, `${stream} is bounded in bytes`);
     assert.ok(config.max_age > 0, `${stream} is bounded in age`);
+  }
+  for (const [stream, subjects, age] of [
+    ["LEDGER", "logferry.ledger.>", hours(48)],
+    ["DEAD", "logferry.dead.>", 0],
+  ]) {
+    const { config } = await manager.streams.info(stream);
+    assert.deepEqual(config.subjects, [subjects]);
+    assert.equal(config.discard, "new");
+    assert.equal(config.discard_new_per_subject, true);
+    assert.equal(config.max_msgs_per_subject, 1);
+    assert.equal(config.max_age, age);
+    assert.ok(config.max_bytes > 0, `${stream} is bounded in bytes`);
   }
   const durables = async (stream) => (await manager.consumers.list(stream).next()).map((c) => c.name).sort();
   assert.deepEqual(await durables("OBJECTS"), ["fetcher"]);
   assert.deepEqual(await durables("RAW"), ["parser"]);
-  assert.deepEqual(await durables("ROWS"), ["writer-sentinel-AWSCloudTrail", "writer-sentinel-AWSGuardDuty", "writer-sentinel-AWSVPCFlow"]);
+  assert.deepEqual(await durables("ROWS-sentinel"), ["writer-sentinel-AWSCloudTrail", "writer-sentinel-AWSGuardDuty", "writer-sentinel-AWSVPCFlow"]);
 });
 
 test("objects", async () => {
@@ -134,7 +147,7 @@ test("raw: records as they were, with their offsets", async () => {
 });
 
 test("rows: numbers and times", async () => {
-  const [m] = await read("ROWS", "logferry.rows.sentinel.AWSVPCFlow.org-trail", 1);
+  const [m] = await read("ROWS-sentinel", "logferry.rows.sentinel.AWSVPCFlow.org-trail", 1);
   assert.equal(m.headers.get("Logferry-Rows"), "2");
   const table = arrow(m);
   assert.equal(table.schema.metadata.get("logferry.table"), "AWSVPCFlow");
@@ -151,7 +164,7 @@ test("rows: numbers and times", async () => {
 });
 
 test("rows: dynamic columns are JSON text, told by their type", async () => {
-  const [m] = await read("ROWS", "logferry.rows.sentinel.AWSGuardDuty.org-trail", 1);
+  const [m] = await read("ROWS-sentinel", "logferry.rows.sentinel.AWSGuardDuty.org-trail", 1);
   const object = m.headers.get("Logferry-Object");
   // No attempt, version or layout: the headers are absent.
   headers(m, {
@@ -181,7 +194,7 @@ test("rows: dynamic columns are JSON text, told by their type", async () => {
 });
 
 test("rows: true, false and null", async () => {
-  const [m] = await read("ROWS", "logferry.rows.sentinel.AWSCloudTrail.org-trail", 1);
+  const [m] = await read("ROWS-sentinel", "logferry.rows.sentinel.AWSCloudTrail.org-trail", 1);
   const table = arrow(m);
   assert.deepEqual(table.schema.fields.map(field), [
     ["EventName", "Utf8", true, "string"],
@@ -192,7 +205,7 @@ test("rows: true, false and null", async () => {
 });
 
 test("dead letters hold the original bytes", async () => {
-  const [m] = await read("DEAD", "logferry.dead.parser.org-trail", 1);
+  const [m] = await read("DEAD", "logferry.dead.parser.org-trail.*", 1);
   const l = proto.lookupType("logferry.v1.DeadLetter").decode(m.data);
   headers(m, {
     "Nats-Msg-Id": l.id,
@@ -210,4 +223,29 @@ test("dead letters hold the original bytes", async () => {
   // It was buried twice.
   const manager = await jetstreamManager(nc);
   assert.equal((await manager.streams.info("DEAD")).state.messages, 1);
+});
+
+test("the ledger takes an event once", async () => {
+  const event = proto.lookupType("logferry.v1.LedgerEvent");
+  const messages = await read("LEDGER", "logferry.ledger.org-trail.*.*", 2);
+  const [fetched, part] = messages.map((m) => event.decode(m.data));
+  assert.equal(fetched.event, "fetched");
+  assert.equal(fetched.fetched.parts, 2);
+  assert.equal(part.event, "part");
+  assert.equal(Number(part.part.delivered), 7); // the second event said 8
+  assert.equal(messages[1].subject, `logferry.ledger.org-trail.${part.objectId}.1`);
+  assert.equal(messages[1].headers.get("Content-Type"), 'application/x-protobuf; messageType="logferry.v1.LedgerEvent"');
+  const manager = await jetstreamManager(nc);
+  assert.equal((await manager.streams.info("LEDGER")).state.messages, 2);
+});
+
+test("the history names objects by the first 128 bits of their ids", async () => {
+  const [m] = await read("HISTORY", "logferry.history.org-trail", 1);
+  const h = proto.lookupType("logferry.v1.History").decode(m.data);
+  const [ledger] = await read("LEDGER", "logferry.ledger.org-trail.*.fetched", 1);
+  const id = ledger.subject.split(".")[3];
+  const bits = [...id].map((c) => "abcdefghijklmnopqrstuvwxyz234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  assert.equal([...h.objects].map((b) => b.toString(2).padStart(8, "0")).join(""), bits.slice(0, 128));
+  assert.deepEqual(h.delivered.map(Number), [7]);
+  assert.deepEqual(h.dead.map(Number), [1]);
 });

@@ -17,6 +17,7 @@ import (
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
 	"github.com/logferry/logferry/pkg/table"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
@@ -55,7 +56,25 @@ func TestFromJavaScript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	account(t, b.Ledger(), object)
 	node(t, filepath.Join(store, "client.url"))
+}
+
+// account enters some of what became of an object.
+func account(t *testing.T, l *bus.Ledger, object string) {
+	t.Helper()
+	for _, e := range []*logferryv1.LedgerEvent{
+		ledger.Fetched("org-trail", object, &logferryv1.Fetched{Parts: 2, Records: 8}),
+		ledger.Part("org-trail", object, &logferryv1.PartSettled{Part: 1, Delivered: 7, Dead: 1}),
+		ledger.Part("org-trail", object, &logferryv1.PartSettled{Part: 1, Delivered: 8}), // has no effect
+	} {
+		if _, err := l.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Append(t.Context(), "org-trail", []ledger.Entry{{Object: ledger.KeyOf(object), Delivered: 7, Dead: 1}}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func open(t *testing.T, store string) *bus.Bus {
