@@ -181,6 +181,22 @@ func (b *Bus) Letter(ctx context.Context, token string) (Letter, error) {
 	return readLetter(stored{msg}, name, msg.Sequence, msg.Time), nil
 }
 
+// LetterAt returns the letter with that sequence, whatever its name is.
+func (b *Bus) LetterAt(ctx context.Context, sequence uint64) (Letter, error) {
+	stream, err := b.handle(ctx, streamDead)
+	if err != nil {
+		return Letter{}, err
+	}
+	msg, err := stream.GetMsg(ctx, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Letter{}, fmt.Errorf("dead letter with sequence %d has been dismissed", sequence)
+	}
+	if err != nil {
+		return Letter{}, fmt.Errorf("dead letter with sequence %d: %w", sequence, err)
+	}
+	return readLetter(stored{msg}, msg.Subject, msg.Sequence, msg.Time), nil
+}
+
 // grave returns the one subject whose last token begins with token.
 func (b *Bus) grave(ctx context.Context, token string) (string, error) {
 	stream, err := b.handle(ctx, streamDead)

@@ -143,6 +143,9 @@ func TestLetterByTheBeginningOfItsToken(t *testing.T) {
 		}
 	}
 	f(want.Token, "")
+	if at, err := b.LetterAt(t.Context(), want.Sequence); err != nil || at.GetId() != want.GetId() || at.Token != want.Token {
+		t.Errorf("letter at %d = %+v, %v", want.Sequence, at, err)
+	}
 	f(want.Token[:8], "")
 	f(strings.ToUpper(want.Token[:8]), "")
 	f(want.Token[:3], "at least 4 letters")
@@ -178,6 +181,9 @@ func TestDismiss(t *testing.T) {
 	}
 	if _, err := b.Letter(t.Context(), all[0].Token); err == nil {
 		t.Error("a dismissed letter is found")
+	}
+	if _, err := b.LetterAt(t.Context(), all[0].Sequence); err == nil || !strings.Contains(err.Error(), "dismissed") {
+		t.Errorf("err = %v; want that it is dismissed", err)
 	}
 }
 
