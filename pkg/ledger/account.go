@@ -32,7 +32,10 @@ func NewAccount(events []*logferryv1.LedgerEvent) *Account {
 func (a *Account) Add(e *logferryv1.LedgerEvent) {
 	switch event := e.GetEvent().(type) {
 	case *logferryv1.LedgerEvent_Seen:
-		a.Object, a.SeenAt = event.Seen.GetObject(), e.GetTime().AsTime()
+		// After a loss of the ledger it is seen again: the first time counts.
+		if at := e.GetTime().AsTime(); a.Object == nil || at.Before(a.SeenAt) {
+			a.Object, a.SeenAt = event.Seen.GetObject(), at
+		}
 	case *logferryv1.LedgerEvent_Fetched:
 		a.fetched = event.Fetched
 	case *logferryv1.LedgerEvent_Done:

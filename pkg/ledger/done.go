@@ -50,8 +50,9 @@ func (t *Tracker) takeReady() []*passage {
 	return batch
 }
 
-// enterAll enters the objects as done: each by itself, and all in the history.
-// Only then those who wait are told. It tries until it is done or ctx ends.
+// enterAll enters the objects as done: each by itself, and all in the history,
+// where one that was done before may come twice. Only then those who wait are
+// told. It tries until it is done or ctx ends.
 func (t *Tracker) enterAll(ctx context.Context, batch []*passage) {
 	for failures := 1; ; failures++ {
 		err := t.enterOnce(ctx, batch)
@@ -76,12 +77,13 @@ func (t *Tracker) enterOnce(ctx context.Context, batch []*passage) error {
 		t.mu.Lock()
 		total, known := p.account.Total(), p.account.IsDone()
 		t.mu.Unlock()
-		entries[i] = Entry{Object: KeyOf(p.object.GetId()), Delivered: total.GetDelivered(), Dead: total.GetDead(), Rejected: total.GetRejected()}
+		entries[i] = entryOf(p.object.GetId(), total)
 		if known {
 			continue
 		}
 		calls.Go(func() error {
-			_, err := t.store.Record(ctx, done(t.connection, p.object.GetId(), total))
+			first, err := t.store.Record(ctx, done(t.connection, p.object.GetId(), total))
+			p.entered = p.entered || first // the next try would not be told
 			return err
 		})
 	}
@@ -97,17 +99,25 @@ func (t *Tracker) finish(batch []*passage) {
 	defer t.mu.Unlock()
 	for _, p := range batch {
 		p.result = p.account.Total()
-		t.check(p)
 		t.drop(p)
 		close(p.done)
-		t.metrics.done.WithLabelValues(t.connection).Inc()
-		if !p.account.SeenAt.IsZero() {
-			t.metrics.seconds.WithLabelValues(t.connection).Observe(time.Since(p.account.SeenAt).Seconds())
+		if p.entered {
+			t.count(p)
 		}
-		select {
-		case t.forget <- p.object.GetId():
-		default:
-		}
+	}
+}
+
+// count counts an object that has just been entered as done, and has its
+// events forgotten in a while.
+func (t *Tracker) count(p *passage) {
+	t.check(p)
+	t.metrics.done.WithLabelValues(t.connection).Inc()
+	if !p.account.SeenAt.IsZero() {
+		t.metrics.seconds.WithLabelValues(t.connection).Observe(time.Since(p.account.SeenAt).Seconds())
+	}
+	select {
+	case t.forget <- p.object.GetId():
+	default:
 	}
 }
 

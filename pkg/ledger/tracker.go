@@ -45,13 +45,14 @@ type passage struct {
 	object  *logferryv1.Object
 	publish Publish
 	turn    chan struct{} // holds a token while somebody begins
+	entered bool          // as done, here and first; of who enters it
+	seen    time.Time     // of who watches
 
 	// The rest is guarded by the tracker.
 	account  Account
 	waiters  int
 	begun    bool // published, now or before
 	complete bool
-	seen     time.Time
 	course   course
 	done     chan struct{} // closed when result is there
 	result   *logferryv1.Done
@@ -106,6 +107,11 @@ func (p *Passage) Wait(ctx context.Context) (*logferryv1.Done, error) {
 	case <-p.passage.done:
 		return p.passage.result, nil
 	case <-ctx.Done():
+	}
+	select {
+	case <-p.passage.done: // both at a time: being done counts
+		return p.passage.result, nil
+	default:
 		return nil, ctx.Err()
 	}
 }
@@ -141,16 +147,48 @@ func (t *Tracker) drop(p *passage) {
 
 // begin does, once, what brings p on its way.
 func (t *Tracker) begin(ctx context.Context, p *passage) error {
-	select {
-	case p.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := p.take(ctx); err != nil {
+		return err
 	}
-	defer func() { <-p.turn }()
+	defer p.yield()
 	t.mu.Lock()
 	begun := p.begun
 	t.mu.Unlock()
 	if begun {
+		return nil
+	}
+	if err := t.bring(ctx, p); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	p.begun = true
+	t.mu.Unlock()
+	return nil
+}
+
+// take takes the turn to bring p on its way; yield gives it back.
+func (p *passage) take(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *passage) yield() { <-p.turn }
+
+// bring has p published, unless the ledger knows it. Whether it is done is
+// asked first: of an object that was done a while ago nothing else is left, and
+// it would be entered as seen once more.
+func (t *Tracker) bring(ctx context.Context, p *passage) error {
+	over, err := t.store.Event(ctx, t.connection, p.object.GetId(), EventDone)
+	if err != nil {
+		return fmt.Errorf("look up object %s in the ledger: %w", p.object.GetId(), err)
+	}
+	if over != nil {
+		t.metrics.adopted.WithLabelValues(t.connection).Inc()
+		t.note(p, over)
 		return nil
 	}
 	seen := Seen(p.object)
@@ -158,21 +196,12 @@ func (t *Tracker) begin(ctx context.Context, p *passage) error {
 	if err != nil {
 		return fmt.Errorf("enter object %s in the ledger: %w", p.object.GetId(), err)
 	}
-	if first {
-		if err := p.publish(ctx, p.object); err != nil {
-			return err
-		}
-		t.note(p, seen)
-	} else {
+	if !first {
 		t.metrics.adopted.WithLabelValues(t.connection).Inc()
-		if err := t.look(ctx, p); err != nil {
-			return err
-		}
+		return t.look(ctx, p)
 	}
-	t.mu.Lock()
-	p.begun = true
-	t.mu.Unlock()
-	return nil
+	t.note(p, seen)
+	return p.publish(ctx, p.object)
 }
 
 // look enters in p's account what the ledger has of it.
@@ -232,7 +261,7 @@ func (t *Tracker) follow(ctx context.Context) {
 // lookAll looks every object up: events may have been stored while nobody
 // followed.
 func (t *Tracker) lookAll(ctx context.Context) {
-	for _, p := range t.all() {
+	for _, p := range t.all(false) {
 		if err := t.look(ctx, p); err != nil {
 			if ctx.Err() == nil {
 				t.log.Warn("cannot look up an object; it is looked up again later", "object", p.object.GetId(), "err", err)
@@ -242,13 +271,14 @@ func (t *Tracker) lookAll(ctx context.Context) {
 	}
 }
 
-// all returns the objects that are on their way.
-func (t *Tracker) all() []*passage {
+// all returns the objects that are not complete: all of them, or those that
+// are known to be published.
+func (t *Tracker) all(published bool) []*passage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []*passage
 	for _, p := range t.objects {
-		if p.begun && !p.complete {
+		if !p.complete && (p.begun || !published) {
 			all = append(all, p)
 		}
 	}

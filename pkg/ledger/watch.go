@@ -34,6 +34,8 @@ func (c *course) advance(p Progress) (over bool) {
 		return false
 	case c.epoch != p.Epoch: // the bus has lost what was on it
 		return true
+	case c.stream == len(p.Streams): // it was before, and nobody could see to it
+		return true
 	case p.Streams[c.stream].Settled < c.end:
 		return false
 	}
@@ -47,8 +49,8 @@ func (c *course) advance(p Progress) (over bool) {
 // watch finds objects whose work the bus has lost, and publishes them again.
 func (t *Tracker) watch(ctx context.Context) {
 	for fault.Sleep(ctx, watchInterval) == nil {
-		waiting := t.all() // before the reading: all of it was published by then
-		if len(waiting) == 0 {
+		waiting := t.all(true) // before the reading: all of it was published by then
+		if len(waiting) == 0 && t.knowsEpoch() {
 			continue
 		}
 		progress, err := t.store.Progress(ctx, t.destination)
@@ -67,6 +69,13 @@ func (t *Tracker) watch(ctx context.Context) {
 	}
 }
 
+// knowsEpoch reports whether a loss of the ledger would be noticed.
+func (t *Tracker) knowsEpoch() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.epoch != ""
+}
+
 // enterEpoch begins the following anew when the ledger was lost.
 func (t *Tracker) enterEpoch(epoch string) {
 	t.mu.Lock()
@@ -80,7 +89,8 @@ func (t *Tracker) enterEpoch(epoch string) {
 func (t *Tracker) isOver(p *passage, progress Progress) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !p.complete && p.course.advance(progress)
+	tracked := t.objects[p.object.GetId()] == p // else all have left
+	return tracked && !p.complete && p.course.advance(progress)
 }
 
 // restore looks an object up whose work must be over, and has it published
@@ -106,18 +116,24 @@ func (t *Tracker) restore(ctx context.Context, p *passage) {
 	t.metrics.lost.WithLabelValues(t.connection).Inc()
 	t.log.Warn("an object is not done and nowhere on the bus; reading it again",
 		"object", p.object.GetId(), "bucket", p.object.GetBucket(), "key", p.object.GetKey(), "settled_parts", settled)
-	t.again.Go(func() {
-		// The ledger may have been lost with it. A failure here is looked
-		// at by whoever enters next.
-		_, err := t.store.Record(ctx, Seen(p.object))
-		if err == nil {
-			err = p.publish(ctx, p.attempt(time.Now()))
-		}
-		if err != nil && ctx.Err() == nil {
-			t.log.Warn("cannot publish an object again; trying again later", "object", p.object.GetId(), "err", err)
-		}
-		t.mu.Lock()
-		p.begun = true
-		t.mu.Unlock()
-	})
+	t.again.Go(func() { t.publishAgain(ctx, p) })
+}
+
+// publishAgain has p published as a new attempt. When that fails, the object
+// is found to be lost once more.
+func (t *Tracker) publishAgain(ctx context.Context, p *passage) {
+	if p.take(ctx) != nil {
+		return
+	}
+	defer p.yield()
+	_, err := t.store.Record(ctx, Seen(p.object)) // the ledger may have been lost with it
+	if err == nil {
+		err = p.publish(ctx, p.attempt(time.Now()))
+	}
+	if err != nil && ctx.Err() == nil {
+		t.log.Warn("cannot publish an object again; trying again later", "object", p.object.GetId(), "err", err)
+	}
+	t.mu.Lock()
+	p.begun = true
+	t.mu.Unlock()
 }

@@ -28,6 +28,7 @@ type Memory struct {
 type follower struct {
 	connection string
 	events     chan *logferryv1.LedgerEvent
+	broken     chan error
 }
 
 // followerRoom is how many events a follower may be behind.
@@ -40,11 +41,23 @@ func (m *Memory) Fail(err error) {
 	m.err = err
 }
 
-// SetProgress says how far the stages are.
+// SetProgress says how far the stages are. Before that there is work in front of
+// all of them, for ever.
 func (m *Memory) SetProgress(p ledger.Progress) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.progress = p
+}
+
+// Break ends the following of everybody who follows now, with err. Events that
+// are on their way to them are lost.
+func (m *Memory) Break(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for f := range m.followers {
+		delete(m.followers, f)
+		f.broken <- err
+	}
 }
 
 // Lose forgets every event, as a bus does that lost its data.
@@ -104,7 +117,7 @@ func (m *Memory) Events(_ context.Context, connection, object string) (events []
 
 // Follow implements [ledger.Store].
 func (m *Memory) Follow(ctx context.Context, connection string, begun func(), each func(*logferryv1.LedgerEvent)) error {
-	f := &follower{connection, make(chan *logferryv1.LedgerEvent, followerRoom)}
+	f := &follower{connection, make(chan *logferryv1.LedgerEvent, followerRoom), make(chan error, 1)}
 	m.mu.Lock()
 	if m.err != nil {
 		defer m.mu.Unlock()
@@ -125,6 +138,8 @@ func (m *Memory) Follow(ctx context.Context, connection string, begun func(), ea
 		select {
 		case e := <-f.events:
 			each(e)
+		case err := <-f.broken:
+			return err
 		case <-ctx.Done():
 			return nil
 		}
@@ -175,5 +190,9 @@ func (m *Memory) History(_ context.Context, connection string, since time.Time, 
 func (m *Memory) Progress(context.Context, string) (ledger.Progress, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(m.progress.Streams) == 0 {
+		busy := ledger.StreamProgress{Last: 1}
+		return ledger.Progress{Epoch: "memory", Streams: []ledger.StreamProgress{busy, busy, busy}}, m.err
+	}
 	return m.progress, m.err
 }
