@@ -67,6 +67,7 @@ type Bus struct {
 	stop     func()
 	mu       sync.Mutex
 	handles  map[string]jetstream.Stream
+	warned   sync.Map              // streams that are nearly full
 	refused  atomic.Pointer[error] // why the last try to connect failed
 	closing  <-chan struct{}       // closed when the bus closes: the end of the loops
 }

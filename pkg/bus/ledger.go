@@ -283,11 +283,11 @@ func decodeHistory(msg message) ([]ledger.Entry, error) {
 
 // Progress reads how far the stages are; see [ledger.Store].
 func (l *Ledger) Progress(ctx context.Context, destination string) (ledger.Progress, error) {
-	stream, err := l.bus.js.Stream(ctx, streamLedger)
+	created, err := l.bus.watchFill(ctx)
 	if err != nil {
-		return ledger.Progress{}, fmt.Errorf("stream %s: %w", streamLedger, err)
+		return ledger.Progress{}, err
 	}
-	p := ledger.Progress{Epoch: stream.CachedInfo().Created.String()}
+	p := ledger.Progress{Epoch: created.String()}
 	for _, name := range []string{streamObjects, streamRaw, rowsStream(destination)} {
 		r, err := l.bus.read(ctx, name)
 		if err != nil {

@@ -12,6 +12,7 @@ type metrics struct {
 	redelivered     *prometheus.CounterVec // stream
 	lost            *prometheus.CounterVec // stream
 	undelivered     *prometheus.GaugeVec   // stream
+	fill            *prometheus.GaugeVec   // stream
 	waiting         *prometheus.GaugeVec   // consumer
 	ledger          *prometheus.CounterVec // event, outcome
 }
@@ -32,6 +33,10 @@ func newMetrics() *metrics {
 			Help: "Bytes on the stream from the first message that is not settled, as publishers saw it last.",
 		}, []string{"stream"}),
 		lost: counter("logferry_bus_losses_total", "Times that messages were dropped from a stream before they were delivered; their objects are read again."),
+		fill: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "logferry_bus_fill_ratio",
+			Help: "How full a stream is that refuses messages when it is full: the ledger and the dead letters.",
+		}, []string{"stream"}),
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "logferry_bus_waiting_seconds",
 			Help: "Age of the oldest message that a consumer has not settled, as publishers saw it last.",
@@ -52,7 +57,7 @@ func (m *metrics) published(stream string, bytes int, double bool) {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.messages, m.bytes, m.doubles, m.publishFailures, m.pullFailures, m.redelivered, m.lost, m.undelivered, m.waiting, m.ledger}
+	return []prometheus.Collector{m.messages, m.bytes, m.doubles, m.publishFailures, m.pullFailures, m.redelivered, m.lost, m.undelivered, m.fill, m.waiting, m.ledger}
 }
 
 // Describe makes the bus a [prometheus.Collector] of its metrics.

@@ -62,6 +62,32 @@ func (r reading) undelivered() int64 {
 	return int64(float64(state.Bytes) * float64(behind) / float64(state.Msgs))
 }
 
+// nearlyFull is how full a stream may be that refuses messages when it is.
+const nearlyFull = 0.9
+
+// watchFill tells how full the streams are that refuse messages when they are
+// full, and when the ledger was made.
+func (b *Bus) watchFill(ctx context.Context) (created time.Time, err error) {
+	for _, name := range []string{streamDead, streamLedger} {
+		s, err := b.js.Stream(ctx, name)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("stream %s: %w", name, err)
+		}
+		info := s.CachedInfo()
+		created = info.Created
+		fill := float64(info.State.Bytes) / float64(info.Config.MaxBytes)
+		b.metrics.fill.WithLabelValues(name).Set(fill)
+		if _, warned := b.warned.Load(name); fill >= nearlyFull && !warned {
+			b.warned.Store(name, true)
+			b.log.Error("a stream is nearly full, and nothing goes on when it is: dismiss dead letters, shorten bus.ledger or raise bus.max_bytes",
+				"stream", name, "bytes", info.State.Bytes, "limit", info.Config.MaxBytes)
+		} else if fill < nearlyFull {
+			b.warned.Delete(name)
+		}
+	}
+	return created, nil
+}
+
 // losses finds messages that a stream's limits removed before they were
 // delivered. It remembers, for each consumer, the oldest message that was not
 // settled at the last look.
