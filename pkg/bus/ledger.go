@@ -157,6 +157,7 @@ func (l *Ledger) Follow(ctx context.Context, connection string, begun func(), ea
 	if err != nil {
 		return fmt.Errorf("follow the ledger: %w", err)
 	}
+	defer l.bus.drop(streamLedger, consumer)
 	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes))
 	if err != nil {
 		return fmt.Errorf("follow the ledger: %w", err)

@@ -282,3 +282,28 @@ func BenchmarkLedger(b *testing.B) {
 		}
 	})
 }
+
+// Who reads along leaves nothing on the server.
+func TestReadersLeaveNothing(t *testing.T) {
+	b := open(t)
+	l := b.Ledger()
+	if err := l.Append(t.Context(), "org-trail", []ledger.Entry{{}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.History(t.Context(), "org-trail", time.Time{}, func(ledger.Entry) {}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := l.Follow(ctx, "org-trail", cancel, func(*logferryv1.LedgerEvent) {}); err != nil {
+		t.Fatal(err)
+	}
+	for _, stream := range []string{streamHistory, streamLedger} {
+		s, err := b.js.Stream(t.Context(), stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := s.CachedInfo().State.Consumers; n != 0 {
+			t.Errorf("%d consumers left on %s", n, stream)
+		}
+	}
+}

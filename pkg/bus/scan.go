@@ -32,6 +32,7 @@ func (b *Bus) scan(ctx context.Context, name string, from jetstream.OrderedConsu
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", name, err)
 	}
+	defer b.drop(name, consumer)
 	info, err := consumer.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", name, err)
@@ -66,5 +67,15 @@ func (b *Bus) scan(ctx context.Context, name string, from jetstream.OrderedConsu
 		if meta.NumPending == 0 {
 			return nil
 		}
+	}
+}
+
+// drop removes a consumer that only read along. One that cannot be removed goes
+// by itself after some minutes.
+func (b *Bus) drop(stream string, consumer jetstream.Consumer) {
+	if info := consumer.CachedInfo(); info != nil && b.Connected() {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		defer cancel()
+		_ = b.js.DeleteConsumer(ctx, stream, info.Name)
 	}
 }
