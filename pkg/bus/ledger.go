@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/ledger"
+	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
@@ -88,7 +90,35 @@ func (l *Ledger) event(ctx context.Context, subject string) (*logferryv1.LedgerE
 	if err != nil {
 		return nil, err
 	}
-	return decodeEvent(stored{msg}, subject, msg.Sequence)
+	e, err := decodeEvent(stored{msg}, subject, msg.Sequence)
+	if err != nil {
+		return nil, l.setAside(ctx, msg, err)
+	}
+	return e, nil
+}
+
+// setAside keeps an event that cannot be read as a dead letter and removes it
+// from the ledger: then it has not happened. At worst a part is written twice;
+// if it were kept, its object would never be done.
+func (l *Ledger) setAside(ctx context.Context, msg *jetstream.RawStreamMsg, cause error) error {
+	tokens := strings.Split(msg.Subject, ".") // logferry.ledger.<connection>.<object>.<event>
+	l.bus.log.Error("an event in the ledger cannot be read; it is kept as a dead letter and taken as not happened", "err", cause)
+	err := l.bus.Graveyard().Bury(ctx, stage.DeadLetter{
+		ID: fmt.Sprintf("ledger.%s.%d", msg.Subject, msg.Time.UnixNano()), Stage: "ledger", Reason: fault.Undecodable, Error: cause.Error(),
+		Connection: tokens[2], Object: tokens[3], Part: -1, Offset: -1, Attempts: 1, Time: time.Now(),
+		ContentType: contentLedger, Body: msg.Data, BodySize: int64(len(msg.Data)),
+	})
+	if err != nil {
+		return err
+	}
+	stream, err := l.bus.handle(ctx, streamLedger)
+	if err != nil {
+		return err
+	}
+	if err := stream.DeleteMsg(ctx, msg.Sequence); err != nil && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+		return fmt.Errorf("remove %s, sequence %d: %w", msg.Subject, msg.Sequence, err)
+	}
+	return nil
 }
 
 // patiently calls f until it succeeds, waiting out a bus that cannot be

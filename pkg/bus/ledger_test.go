@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -13,7 +14,6 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/logferry/logferry/pkg/batch"
-	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/ledger"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -108,8 +108,9 @@ func TestLedgerIsFollowed(t *testing.T) {
 	wg.Wait()
 }
 
-// An event that cannot be read is named, with its subject and sequence.
-func TestLedgerNamesWhatItCannotRead(t *testing.T) {
+// An event that cannot be read is kept as a dead letter that names its subject
+// and sequence, and has then not happened.
+func TestLedgerSetsAsideWhatItCannotRead(t *testing.T) {
 	b := open(t)
 	l := b.Ledger()
 	f := func(object, want string, change func(*nats.Msg)) {
@@ -122,9 +123,18 @@ func TestLedgerNamesWhatItCannotRead(t *testing.T) {
 		if _, err := b.js.PublishMsg(t.Context(), msg); err != nil {
 			t.Fatal(err)
 		}
-		_, err = l.Event(t.Context(), "org-trail", object, "0")
-		if !fault.IsPermanent(err) || !strings.Contains(err.Error(), "logferry.ledger.org-trail."+object+".0, sequence ") || !strings.Contains(err.Error(), want) {
-			t.Errorf("error = %v; want one that says %q", err, want)
+		if e, err := l.Event(t.Context(), "org-trail", object, "0"); e != nil || err != nil {
+			t.Errorf("event = %v, %v; want none", e, err)
+		}
+		var letter Letter
+		if err := b.Letters(t.Context(), LetterFilter{Stage: "ledger", Object: object}, func(l Letter) error { letter = l; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if text := letter.GetError(); !strings.Contains(text, "logferry.ledger.org-trail."+object+".0, sequence ") || !strings.Contains(text, want) || !bytes.Equal(letter.GetBody(), msg.Data) {
+			t.Errorf("letter = %v; want one that says %q", letter.DeadLetter, want)
+		}
+		if !record(t, l, part(object, 0, 1)) {
+			t.Error("the event that could not be read is still there")
 		}
 	}
 	f("a", "proto", func(m *nats.Msg) { m.Data = []byte{0xff, 0xff} })
