@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -16,7 +15,6 @@ import (
 	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/format"
-	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
 	"github.com/logferry/logferry/pkg/table"
@@ -33,19 +31,7 @@ func newService(ctx context.Context, env *app.Env) (func(context.Context) error,
 	if err != nil {
 		return nil, err
 	}
-	workers := env.Config.Parser.Workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	p := &parser{formats: map[string]*rowMaker{}, ledger: env.Bus.Ledger(), metrics: newMetrics(env.Metrics)}
-	for _, f := range all.Formats() {
-		p.formats[f.Name] = newRowMaker(f)
-	}
-	s := &stage.Stage[*batch.Batch, *batch.Batch]{
-		Name: name, Source: source, Out: env.Bus.PublishRows(), Dead: env.Bus.Graveyard(), Handle: p.handle, Rejected: p.rejected,
-		Workers: workers, Grace: env.Config.Grace, Log: env.Log.With("stage", name), Metrics: env.Stages,
-	}
-	return s.Run, nil
+	return Stage(env, source, env.Bus.PublishRows(), env.Bus.Ledger()).Run, nil
 }
 
 // parser is the stage's state: what it needs for each format.

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/format/all"
+	"github.com/logferry/logferry/pkg/sink/azure/awsidentity"
+	"github.com/logferry/logferry/services/logferry/internal/replay"
+	"github.com/logferry/logferry/services/writer"
+)
+
+// replayFlags are the flags of replay as they were written.
+type replayFlags struct {
+	config, from, connection, table, since, until, to, output, level string
+
+	rate            int
+	dryRun, restart bool
+}
+
+func replayCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "replay --config FILE --from rows|raw --since TIME",
+		Short: "Write again what is still on the bus",
+		Long: `Write rows again that are still on the bus (see bus.replay): the rows as they
+were made, or anew from their records, which this program then parses. It works
+beside running services and changes nothing of theirs. Rows go to their own
+destination, where they are then twice, or to another.
+
+TIME is when a batch was stored on the bus: an instant (2026-11-23T14:00:00Z), a
+day (2026-11-23, UTC) or so long ago (6h). When the command is interrupted, the
+same command goes on where it was; within a replay no part is written twice. The
+status is 3 if something became a dead letter.`,
+		Example: `  logferry replay --config logferry.yaml --from rows --since 6h --dry-run
+  logferry replay --config logferry.yaml --from raw --since 2026-11-23 --table AWSVPCFlow --to test
+  logferry replay --config logferry.yaml --from rows --since 6h --rate 5000`,
+		Args: app.NoArgs,
+	}
+	var f replayFlags
+	c.Flags().StringVarP(&f.config, "config", "c", "", "configuration `FILE` (required)")
+	c.Flags().StringVar(&f.from, "from", "", "`STREAM` to read: rows, as they are, or raw, to be parsed again (required)")
+	c.Flags().StringVar(&f.connection, "connection", "", "only what came over the connection of that `NAME`")
+	c.Flags().StringVar(&f.table, "table", "", "only rows of that `TABLE`")
+	c.Flags().StringVar(&f.since, "since", "", "from that `TIME` on (required)")
+	c.Flags().StringVar(&f.until, "until", "", "up to that `TIME`; now if not given")
+	c.Flags().StringVar(&f.to, "to", "", "write to the destination of that `NAME`; each row to its own if not given")
+	c.Flags().IntVar(&f.rate, "rate", 0, "write at most `N` rows a second; 0: as many as go")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only count what would be replayed")
+	c.Flags().BoolVar(&f.restart, "restart", false, "begin anew instead of going on with an interrupted replay")
+	c.Flags().StringVar(&f.output, "output", "text", "`FORM` of the result: text or json")
+	c.Flags().StringVar(&f.level, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		o, err := f.options(time.Now())
+		if err != nil {
+			return app.Usage(err)
+		}
+		log, err := app.Logger(c.ErrOrStderr(), f.level)
+		if err != nil {
+			return app.Usage(err)
+		}
+		cfg, err := app.Load(f.config)
+		if err != nil {
+			return err
+		}
+		if o.To != "" && !slices.ContainsFunc(cfg.Destinations, func(d connection.Destination) bool { return d.Name == o.To }) {
+			return app.Usage(fmt.Errorf("--to %q is no destination of %s", o.To, f.config))
+		}
+		o.Out, o.Notes = c.OutOrStdout(), c.ErrOrStderr()
+		o.Writer = []writer.Option{writer.WithAssertion(awsidentity.Token)}
+		err = app.Beside(c.Context(), cfg, log, nil, func(ctx context.Context, env *app.Env) error { return replay.Run(ctx, env, o) })
+		if errors.Is(err, replay.ErrRejected) {
+			return &app.StatusError{Status: statusRejected, Err: err}
+		}
+		return err
+	}
+	return c
+}
+
+// options checks the flags.
+func (f replayFlags) options(now time.Time) (o replay.Options, err error) {
+	switch {
+	case f.config == "":
+		return o, errors.New("--config is missing; name the configuration file")
+	case f.from != "rows" && f.from != "raw":
+		return o, errors.New("--from must be rows or raw")
+	case f.since == "":
+		return o, errors.New("--since is missing; name a time, a day or how long ago")
+	case f.rate < 0:
+		return o, errors.New("--rate must not be negative")
+	case f.output != "text" && f.output != "json":
+		return o, fmt.Errorf("there is no output %q; there are text, json", f.output)
+	}
+	s := bus.Selection{Rows: f.from == "rows", Connection: f.connection, Table: f.table}
+	if f.table != "" {
+		of, ok := all.Formats().ForTable(f.table)
+		if !ok {
+			return o, fmt.Errorf("there is no table %q; there are %s", f.table, strings.Join(all.Formats().Tables(), ", "))
+		}
+		s.Format = of.Name
+	}
+	if s.Since, err = instant(f.since, now); err != nil {
+		return o, fmt.Errorf("--since %w", err)
+	}
+	if f.until != "" {
+		if s.Until, err = instant(f.until, now); err != nil {
+			return o, fmt.Errorf("--until %w", err)
+		}
+	}
+	if s.Since.After(now) || s.Until.After(now) {
+		return o, errors.New("--since and --until must not lie in the future")
+	}
+	if !s.Until.IsZero() && s.Until.Before(s.Since) {
+		return o, errors.New("--until must not lie before --since")
+	}
+	return replay.Options{
+		Selection: s, Identity: []string{f.from, f.connection, f.table, f.since, f.until, f.to},
+		To: f.to, Rate: f.rate, Restart: f.restart, DryRun: f.dryRun, JSON: f.output == "json",
+	}, nil
+}
+
+// instant reads a time: an instant, a day, or how long ago.
+func instant(text string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	ago, err := time.ParseDuration(text)
+	if err != nil || ago < 0 {
+		return time.Time{}, fmt.Errorf("%q is no time; write 2026-11-23T14:00:00Z, 2026-11-23 or 6h", text)
+	}
+	return now.Add(-ago), nil
+}
