@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,11 +18,13 @@ import (
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/localcloud"
 	"github.com/logferry/logferry/pkg/localcloud/inject"
 	"github.com/logferry/logferry/pkg/localcloud/notification"
 	"github.com/logferry/logferry/pkg/localcloud/sts"
 	"github.com/logferry/logferry/pkg/stage"
+	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
 const testRole = "arn:aws:iam::123456789012:role/logferry"
@@ -60,35 +61,31 @@ func poll(t testing.TB, c connection.Connection) *rig {
 	env.Config = app.Config{Grace: 5 * time.Second, Poller: app.Poller{
 		Receivers: 3, InFlight: 64, Wait: 2 * time.Second, Visibility: 5 * time.Second,
 	}}
-	q, err := newQueue(t.Context(), env, awscred.New(env.Log), newMetrics(r.metrics), c, c.QueueURL)
+	creds, m := awscred.New(env.Log), newMetrics(r.metrics)
+	cfg, err := creds.Config(t.Context(), c, connection.QueueRegion(c.QueueURL))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running conc.WaitGroup
-	running.Go(func() {
-		if err := q.run(ctx, env, outlet{r.bus, r.bus}); err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	r.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
-	t.Cleanup(r.stop)
+	client, lookup := awscred.Queue(cfg, c.QueueURL), newObjects(creds, c, cfg.Region)
+	r.run(t, makeQueue(c.QueueURL, c, env.Config.Poller, client, lookup, env.Log, m.of(c.Name)), env, m)
 	return r
 }
 
-// The service itself, with a bus: what is announced arrives as an object.
+// The service itself, with a bus: what is announced arrives as an object, and
+// is deleted from the queue when the ledger has it as done.
 func TestService(t *testing.T) {
 	cloud, c := startCloud(t)
 	log := slog.New(slog.DiscardHandler)
 	config := app.DefaultConfig()
 	config.Connections, config.Grace = []connection.Connection{c}, 5*time.Second
+	config.Destinations = []connection.Destination{{Name: "sentinel"}}
 	config.Bus.Store = t.TempDir()
 	b, err := bus.Open(t.Context(), config.Bus, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer b.Close(context.Background())
-	if err := b.Bootstrap(t.Context(), bus.Topology{}); err != nil {
+	if err := b.Bootstrap(t.Context(), bus.Topology{Destinations: map[string][]string{"sentinel": {"AWSCloudTrail"}}}); err != nil {
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
@@ -124,6 +121,20 @@ func TestService(t *testing.T) {
 	if err := d.Ack(ctx); err != nil {
 		t.Error(err)
 	}
+	left := func() int { // of the message and the test event before it
+		depth, err := cloud.SQS.Depth("feed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return depth.Visible + depth.InFlight + depth.Delayed
+	}
+	until(t, &rig{logs: new(lockedBuffer)}, "one message is left, whose object is not done", func() bool { return left() <= 1 })
+	if left() != 1 {
+		t.Error("the message is deleted before its object is done")
+	}
+	if _, err := b.Ledger().Record(ctx, ledger.Fetched("acme", o.GetId(), new(logferryv1.Fetched))); err != nil {
+		t.Fatal(err)
+	}
 	drained(t, cloud, &rig{logs: new(lockedBuffer)})
 }
 
@@ -134,9 +145,9 @@ func BenchmarkPoller(b *testing.B) {
 	r := poll(b, c)
 	drained(b, cloud, r)
 	const batch = 1000
-	for b.Loop() {
+	for turn := 0; b.Loop(); turn++ {
 		for i := range batch {
-			o := notification.Object{Bucket: "logs", Key: fmt.Sprintf("AWSLogs/%d.gz", i), ETag: "e", Size: 1}
+			o := notification.Object{Bucket: "logs", Key: fmt.Sprintf("AWSLogs/%d/%d.gz", turn, i), ETag: "e", Size: 1}
 			send(b, cloud, notification.S3(o))
 		}
 		drained(b, cloud, r)
@@ -198,9 +209,9 @@ func TestEveryShapeThroughTheCloud(t *testing.T) {
 		}
 		ids[o.GetId()] = o.GetKey()
 	}
-	// However an object is announced, it is one object.
-	if len(ids) != many+1 {
-		t.Errorf("got %d objects; want %d", len(ids), many+1)
+	// However an object is announced, it is one object, and published once.
+	if len(ids) != many+1 || len(r.bus.objects) != many+1 {
+		t.Errorf("got %d objects, published %d times; want %d", len(ids), len(r.bus.objects), many+1)
 	}
 	reasons := map[fault.Reason]int{}
 	letters := map[string]bool{}
@@ -274,7 +285,7 @@ func TestVersionedBucket(t *testing.T) {
 	r := poll(t, c)
 	drained(t, cloud, r)
 	r.stop()
-	if got := r.bus.keys(); !slices.Equal(got, []string{"logs/a.gz", "logs/a.gz", "logs/missing.gz"}) {
+	if got := r.bus.keys(); !slices.Equal(got, []string{"logs/a.gz", "logs/missing.gz"}) {
 		t.Fatalf("got objects %v", got)
 	}
 	for _, got := range r.bus.objects {

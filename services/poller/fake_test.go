@@ -22,6 +22,8 @@ import (
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/ledger"
+	"github.com/logferry/logferry/pkg/ledger/ledgertest"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -155,9 +157,16 @@ func (f *fakeSQS) changed() []change {
 }
 
 // announce is a message that announces an object.
-func announce(id, receipt string) types.Message {
-	body := fmt.Sprintf(`{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"eu-west-1","eventName":"ObjectCreated:Put",
-		"s3":{"bucket":{"name":"logs"},"object":{"key":"%s.gz","size":1,"eTag":"e"}}}]}`, id)
+func announce(id, receipt string) types.Message { return announceAll(id, receipt, id) }
+
+// announceAll is a message that announces several objects.
+func announceAll(id, receipt string, names ...string) types.Message {
+	records := make([]string, len(names))
+	for i, name := range names {
+		records[i] = fmt.Sprintf(`{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"eu-west-1","eventName":"ObjectCreated:Put",
+			"s3":{"bucket":{"name":"logs"},"object":{"key":"%s.gz","size":1,"eTag":"e"}}}`, name)
+	}
+	body := `{"Records":[` + strings.Join(records, ",") + `]}`
 	return types.Message{MessageId: &id, ReceiptHandle: &receipt, Body: &body, Attributes: map[string]string{
 		"ApproximateReceiveCount": "1", "SentTimestamp": fmt.Sprint(time.Now().Add(-time.Minute).UnixMilli())}}
 }
@@ -171,34 +180,62 @@ func announceMany(n int) (messages []types.Message) {
 
 func code(c string) error { return &smithy.GenericAPIError{Code: c} }
 
-// outlets take what the poller makes. While shut they store nothing.
+// outlets take what the poller makes, and are the rest of the pipeline: while
+// open, an object is done, without parts, as soon as it is published.
 type outlets struct {
+	ledger ledgertest.Memory
+	budget *budget
+
 	mu      sync.Mutex
 	objects []*logferryv1.Object
 	letters []stage.DeadLetter
-	open    chan struct{}
+	open    bool
+	err     error // what publishing ends with
 }
 
-func newBus(open bool) *outlets {
-	b := &outlets{open: make(chan struct{})}
-	if open {
-		close(b.open)
+func newBus(open bool) *outlets { return &outlets{open: open, budget: newBudget(1 << 40)} }
+
+func (b *outlets) Publish(ctx context.Context, o *logferryv1.Object) (func(context.Context) error, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return nil, b.err
 	}
-	return b
+	b.objects = append(b.objects, o)
+	var err error
+	if b.open {
+		err = b.carried(ctx, o)
+	}
+	return func(context.Context) error { return err }, nil
 }
 
-func (b *outlets) Publish(_ context.Context, o *logferryv1.Object) (func(context.Context) error, error) {
-	return func(ctx context.Context) error {
-		select {
-		case <-b.open:
-		case <-ctx.Done():
-			return ctx.Err()
+func (b *outlets) carried(ctx context.Context, o *logferryv1.Object) error {
+	_, err := b.ledger.Record(ctx, ledger.Fetched(o.GetConnection(), o.GetId(), new(logferryv1.Fetched)))
+	return err
+}
+
+// finish carries what was published and what will be.
+func (b *outlets) finish(t testing.TB) {
+	t.Helper()
+	b.mu.Lock()
+	b.open = true
+	b.mu.Unlock()
+	b.finishOnly(t, "")
+}
+
+// finishOnly carries the objects whose key begins so.
+func (b *outlets) finishOnly(t testing.TB, prefix string) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range b.objects {
+		if !strings.HasPrefix(o.GetKey(), prefix) {
+			continue
 		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.objects = append(b.objects, o)
-		return nil
-	}, nil
+		if err := b.carried(t.Context(), o); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func (b *outlets) Bury(_ context.Context, l stage.DeadLetter) error {
@@ -234,17 +271,33 @@ func start(t *testing.T, client api, config app.Poller, c connection.Connection,
 	c.Name, c.Destination = "acme", "sentinel"
 	env := &app.Env{Log: log, Stages: stage.NewMetrics(r.metrics), Config: app.Config{Grace: 10 * time.Second}}
 	lookup := &objects{conn: c, region: "eu-west-1", head: head}
-	q := makeQueue(c.QueueURL, c, config, client, lookup, log, newMetrics(r.metrics).of(c.Name))
-	ctx, cancel := context.WithCancel(context.Background())
-	var running conc.WaitGroup
+	m := newMetrics(r.metrics)
+	r.run(t, makeQueue(c.QueueURL, c, config, client, lookup, log, m.of(c.Name)), env, m)
+	return r
+}
+
+// run runs the queue, with a tracker that ends after it, until the rig is
+// stopped.
+func (r *rig) run(t testing.TB, q *queue, env *app.Env, m *metrics) {
+	q.tracker = ledger.NewTracker(&r.bus.ledger, q.conn.Name, q.conn.Destination, env.Log, ledger.NewMetrics(r.metrics))
+	q.publish = (&poller{metrics: m, objects: r.bus}).publish
+	q.budget = r.bus.budget
+	life, end := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(life)
+	var running, tracking conc.WaitGroup
+	tracking.Go(func() { q.tracker.Run(life) })
 	running.Go(func() {
-		if err := q.run(ctx, env, outlet{out, out}); err != nil {
+		if err := q.run(ctx, env, r.bus); err != nil {
 			t.Errorf("run: %v", err)
 		}
 	})
-	r.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+		end()
+		tracking.Wait()
+	})
 	t.Cleanup(r.stop)
-	return r
 }
 
 // value returns the sum of a metric over the labels that contain all of has.
