@@ -6,6 +6,7 @@ import (
 
 	"github.com/sourcegraph/conc/pool"
 
+	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -90,6 +91,7 @@ func (t *Tracker) enterOnce(ctx context.Context, batch []*passage) error {
 	if err := calls.Wait(); err != nil {
 		return err
 	}
+	failpoint.Hit("ledger.done")
 	return t.store.Append(ctx, t.connection, entries)
 }
 
