@@ -1,16 +1,13 @@
-//go:build chaos
+//go:build chaos || soak
 
 package chaos
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"testing"
 	"time"
 
-	"github.com/logferry/logferry/pkg/localcloud/ingestion"
-	"github.com/logferry/logferry/pkg/localcloud/inject"
 	"github.com/logferry/logferry/tests/story"
 )
 
@@ -26,131 +23,93 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// beat is the time between two blows.
-const beat = 2 * time.Second
-
-// The four services and the bus are killed again and again while objects
-// arrive. Nothing is lost; without the ledger rows may come twice, and are
-// counted.
-func TestChaosOfProcesses(t *testing.T) {
-	t.Parallel()
-	s := story.New(t)
-	s.Config.Poller.Visibility = 10 * time.Second // what a killed poller held comes back soon
-	bus := story.StartBus(t)
-	s.Config.Bus.URL = bus.URL
-	cast := map[string]*story.Process{}
-	for _, name := range story.Services() {
-		cast[name] = s.Start(name)
-	}
-	s.Broken()
-	blows := time.NewTicker(beat)
-	defer blows.Stop()
-	writers := 0 // that were killed
-	for i := range 200 {
-		if i%10 == 0 {
-			<-blows.C
-		}
-		s.Announce(i, s.Put(s.Object(i)))
-		if i%10 != 9 {
-			continue
-		}
-		if i/10%4 == 3 {
-			t.Logf("object %d: killing the bus", i)
-			bus.Restart()
-			continue
-		}
-		name := victim(t, cast)
-		t.Logf("object %d: killing %s", i, name)
-		if name == "logferry-writer" {
-			writers++
-		}
-		cast[name].Kill()
-		cast[name] = s.Launch(nil, name) // ready or not
-	}
-	over := time.Now()
-	s.Arrived()
-	matrix.Add(s.Result("processes and the bus killed, 20 times", writers, time.Since(over)))
-	s.Settled(bus.URL)
-	s.Buried(bus.URL)
-	for _, p := range cast {
-		p.Stop()
-	}
-}
-
-// victim returns the name of one of the processes, all of which must live:
-// none ends because others do.
-func victim(t *testing.T, cast map[string]*story.Process) string {
+// begin begins a story in which the messages that a dead poller held come back
+// soon.
+func begin(t *testing.T) *story.Story {
 	t.Helper()
-	names := make([]string, 0, len(cast))
-	for name, p := range cast {
-		if p.Ended() {
-			t.Fatalf("%s ended by itself: %v\n%s", name, p.Wait(time.Minute), p.Output())
-		}
-		names = append(names, name)
-	}
-	return names[rand.N(len(names))]
-}
-
-// Both clouds misbehave in every way there is, all at once, for a while; then
-// everything is delivered.
-func TestChaosOfClouds(t *testing.T) {
 	t.Parallel()
 	s := story.New(t)
 	s.Config.Poller.Visibility = 10 * time.Second
-	const span = 30 * time.Second
-	over := time.Now().Add(span)
-	faults := misbehave(s, span)
-	s.Mixed()
-	p := s.Start("logferry", "run")
-	s.Arrived()
-	lostAnswers := faults["reset after"].Hits()
-	matrix.Add(s.Result("both clouds misbehave", int(lostAnswers), max(0, time.Since(over))))
-	s.Settled(s.EmbeddedBus())
-	s.Buried(s.EmbeddedBus())
-	for what, rule := range faults {
-		if rule.Hits() == 0 {
-			t.Errorf("%s never happened", what)
-		}
-	}
-	p.Stop()
+	return s
 }
 
-// misbehave puts the faults in force: to a share of the calls for that long
-// where there are many calls, so many times where there are few.
-func misbehave(s *story.Story, span time.Duration) map[string]*inject.Rule {
-	rate := func(share float64, f inject.Fault) inject.Fault {
-		f.Rate, f.For = share, span
-		return f
+// feed announces n good objects, and one of every kind that is broken.
+func feed(s *story.Story, n int) {
+	s.Broken()
+	for i := range n {
+		s.Announce(i, s.Put(s.Object(i)))
 	}
-	times := func(n int, f inject.Fault) inject.Fault {
-		f.Times = n
-		return f
+}
+
+// none is the window of a fault that can double no row.
+func none() int64 { return 0 }
+
+// deaths is the window of n deaths of writers: the rows of their calls in
+// flight, which the service may have taken and the ledger does not know of.
+func deaths(s *story.Story, n int) func() int64 {
+	return func() int64 { return int64(n) * s.Window() }
+}
+
+// passed waits until everything has arrived, and holds the story against the
+// promise: no row is lost, none comes twice but in the window, every dead
+// letter is kept once with its bytes (invariant 3), and nothing is left on the
+// queue, in the queue's own dead-letter queue, or on the bus. over is when the
+// fault ended; window is asked in the end.
+func passed(t *testing.T, s *story.Story, fault string, over time.Time, window func() int64) {
+	t.Helper()
+	defer func() {
+		r := s.Result(fault, window(), time.Since(over))
+		matrix.Add(r)
+		t.Logf("%s: %d lost, %d doubled, at most %d may be", fault, r.Lost, r.Doubled, r.Window)
+		if r.Lost != 0 || r.Doubled > r.Window {
+			t.Errorf("%s: %d rows are lost, %d doubled; want none lost, at most %d doubled", fault, r.Lost, r.Doubled, r.Window)
+		}
+	}()
+	s.Arrived()
+	url := s.Config.Bus.URL
+	if url == "" {
+		url = s.EmbeddedBus()
 	}
-	upload := func(table string) inject.Match {
-		to := s.Config.Destinations[0].Tables[table]
-		return inject.Match{Service: inject.Ingestion, Operation: "Upload", Resource: to.Rule + "/" + to.Stream}
+	s.Settled(url)
+	s.Buried(url)
+}
+
+// cast is the four services, each in a process of its own, on a bus that is
+// another.
+type cast struct {
+	t        *testing.T
+	story    *story.Story
+	bus      *story.Bus
+	services map[string]*story.Process
+}
+
+// play starts the bus and then the services, each with what env gives it. They
+// may not be ready.
+func play(t *testing.T, s *story.Story, env map[string][]string) *cast {
+	t.Helper()
+	c := &cast{t: t, story: s, bus: story.StartBus(t), services: map[string]*story.Process{}}
+	s.Config.Bus.URL = c.bus.URL
+	for _, name := range story.Services() {
+		c.services[name] = s.Launch(env[name], name)
 	}
-	get := inject.Match{Service: inject.S3, Operation: "GetObject"}
-	post := inject.Match{Service: inject.Ingestion}
-	receive := inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}
-	deletion := inject.Match{Service: inject.SQS, Operation: "DeleteMessageBatch"}
-	entry := inject.Match{Service: inject.SQS, Operation: "DeleteMessageBatch/entry"}
-	fail := s.Cloud.Faults.Fail
-	return map[string]*inject.Rule{
-		"SQS throttling":         fail(receive, times(10, inject.Fault{Code: "ThrottlingException"})),
-		"SQS handing out twice":  fail(receive, times(5, inject.Fault{Duplicate: true})),
-		"failing deletes":        fail(deletion, times(5, inject.Fault{Status: 500, Code: "InternalError"})),
-		"failing delete entries": fail(entry, rate(0.3, inject.Fault{Code: "InternalError"})),
-		"S3 503 on HEAD":         fail(inject.Match{Service: inject.S3, Operation: "HeadObject"}, rate(0.8, inject.Fault{Status: 503, Code: "SlowDown"})),
-		"S3 503":                 fail(get, rate(0.3, inject.Fault{Status: 503, Code: "SlowDown"})),
-		"broken bodies":          fail(get, rate(0.3, inject.Fault{Truncate: 200})),
-		"S3 resets":              fail(get, rate(0.1, inject.Fault{Reset: true})),
-		"throttled calls":        fail(post, times(3, ingestion.Throttled(2*time.Second))),
-		"unavailable endpoint":   fail(post, times(3, inject.Fault{Status: 503, Code: "ServiceUnavailable"})),
-		"reset before":           fail(post, times(3, inject.Fault{Reset: true})),
-		"reset after":            fail(post, times(3, inject.Fault{ResetAfter: true})),
-		"missing role":           fail(upload("AWSVPCFlow"), times(2, ingestion.Forbidden())),
-		"missing stream":         fail(upload("AWSCloudTrail"), times(2, ingestion.NoStream())),
-		"no token":               fail(inject.Match{Service: inject.Entra}, times(4, inject.Fault{Status: 503, Code: "temporarily_unavailable"})),
+	return c
+}
+
+// kill kills a service, which must live until then: none ends because others
+// do. Another takes its place.
+func (c *cast) kill(name string) {
+	c.t.Helper()
+	if p := c.services[name]; p.Ended() {
+		c.t.Fatalf("%s ended by itself: %v\n%s", name, p.Wait(time.Minute), p.Output())
+	}
+	c.services[name].Kill()
+	c.services[name] = c.story.Launch(nil, name)
+}
+
+// stop ends all services and demands that they end well.
+func (c *cast) stop() {
+	c.t.Helper()
+	for _, p := range c.services {
+		p.Stop()
 	}
 }

@@ -21,11 +21,10 @@ type Result struct {
 	Recovery time.Duration
 }
 
-// Result sums up the counts of the story so far. blows is how often the
-// answers to a writer's calls in flight may have been lost, as when one is
-// killed: each is worth one [Story.Window].
-func (s *Story) Result(fault string, blows int, recovery time.Duration) Result {
-	r := Result{Fault: fault, Window: int64(blows) * s.Window(), Recovery: recovery}
+// Result sums up the counts of the story so far. window is how many rows may
+// come twice at most, see [Story.Window].
+func (s *Story) Result(fault string, window int64, recovery time.Duration) Result {
+	r := Result{Fault: fault, Window: window, Recovery: recovery}
 	for _, c := range s.Counts() {
 		r.Lost += c.Lost
 		r.Doubled += c.Doubled

@@ -1,0 +1,149 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/logferry/logferry/tests/story"
+)
+
+const (
+	poller  = "logferry-poller"
+	fetcher = "logferry-fetcher"
+	parser  = "logferry-parser"
+	writer  = "logferry-writer"
+)
+
+// A service dies at each of its steps, by its own hand, and another takes its
+// place. Only the death of a writer may double rows.
+func TestChaosSteps(t *testing.T) {
+	for _, step := range []struct {
+		service, point string
+		pass           int
+	}{
+		// Invariant 1: a message that was received, and no more, is not deleted;
+		// it comes again when its visibility lapses.
+		{poller, "poller.received", 2},
+		// Invariant 1: an object that is seen and on the bus is adopted by the
+		// poller that receives its message next.
+		{poller, "poller.published", 15},
+		// Invariant 1: objects that are done, their messages not deleted: the
+		// ledger knows, and nothing is published again.
+		{poller, "poller.done", 10},
+		// Invariant 5: entered as done, and not yet in the history.
+		{poller, "ledger.done", 2},
+		// Invariant 4: an object that is cut in the middle has the same parts
+		// the next time.
+		{fetcher, "fetcher.part", 15},
+		// Invariant 4: all parts are sent, and the ledger does not know how many.
+		{fetcher, "fetcher.sent", 12},
+		// Invariant 2: sent and entered, but not acknowledged.
+		{fetcher, "fetcher.entered", 12},
+		{fetcher, "stage.stored", 12},
+		// Invariant 2: parsed, and nothing emitted.
+		{parser, "parser.parsed", 12},
+		// Invariant 2: the rows are stored, their records not acknowledged.
+		{parser, "stage.stored", 12},
+		// Invariant 5: the window itself: accepted, and not in the ledger.
+		{writer, "writer.accepted", 8},
+		// Invariant 5: in the ledger, not acknowledged: the parts are looked up
+		// and not written. Others of the same call are in the window.
+		{writer, "writer.entered", 8},
+	} {
+		t.Run(step.service+" at "+step.point, func(t *testing.T) {
+			s := begin(t)
+			c := play(t, s, map[string][]string{step.service: story.Failpoint(step.point, step.pass)})
+			feed(s, 30)
+			c.services[step.service].Died(story.Patience)
+			over := time.Now()
+			c.services[step.service] = s.Launch(nil, step.service)
+			window := none
+			if step.service == writer {
+				window = deaths(s, 1)
+			}
+			passed(t, s, step.service+" dies at "+step.point, over, window)
+			c.stop()
+		})
+	}
+}
+
+// Invariant 5: a part that the ledger has as settled is never written again.
+// With one part in work there is no other in the window.
+func TestChaosWriterDiesOnceItsOnlyPartIsEntered(t *testing.T) {
+	s := begin(t)
+	s.Config.Writer.InFlight, s.Config.Writer.Linger = 1, 10*time.Millisecond
+	c := play(t, s, map[string][]string{writer: story.Failpoint("writer.entered", 3)})
+	for i := range 6 {
+		s.Announce(i, s.Put(s.Logs.CloudTrail(10+i)))
+	}
+	c.services[writer].Died(story.Patience)
+	over := time.Now()
+	c.services[writer] = s.Launch(nil, writer)
+	passed(t, s, "writer dies at writer.entered, one part in work", over, none)
+	c.stop()
+}
+
+// beat is the time between two blows.
+const beat = 1500 * time.Millisecond
+
+// Invariants 1, 2, 4 and 5, wherever a service is: each is killed five times
+// while objects arrive, without choosing the moment.
+func TestChaosKilledServices(t *testing.T) {
+	for _, name := range story.Services() {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t)
+			c := play(t, s, nil)
+			s.Broken()
+			blows := time.NewTicker(beat)
+			defer blows.Stop()
+			for blow := range 5 {
+				for i := range 10 {
+					s.Announce(i, s.Put(s.Object(10*blow+i)))
+				}
+				<-blows.C
+				c.kill(name)
+			}
+			over := time.Now()
+			window := none
+			if name == writer {
+				window = deaths(s, 5)
+			}
+			passed(t, s, name+" killed, 5 times", over, window)
+			c.stop()
+		})
+	}
+}
+
+// All invariants at once: the four services and the bus are killed again and
+// again while objects arrive.
+func TestChaosKilledServicesAndBus(t *testing.T) {
+	s := begin(t)
+	c := play(t, s, nil)
+	s.Broken()
+	blows := time.NewTicker(beat)
+	defer blows.Stop()
+	writers := 0 // that were killed
+	for i := range 150 {
+		s.Announce(i, s.Put(s.Object(i)))
+		if i%10 != 9 {
+			continue
+		}
+		<-blows.C
+		if i/10%4 == 3 {
+			t.Logf("object %d: killing the bus", i)
+			c.bus.Restart()
+			continue
+		}
+		name := story.Services()[rand.N(4)]
+		t.Logf("object %d: killing %s", i, name)
+		if name == writer {
+			writers++
+		}
+		c.kill(name)
+	}
+	passed(t, s, "services and the bus killed, 15 times", time.Now(), deaths(s, writers))
+	c.stop()
+}
