@@ -49,11 +49,32 @@ func TestRedrive(t *testing.T) {
 		if slices.Sort(left); !slices.Equal(left, []string{"bad_record", "bad_record", "object_missing"}) {
 			t.Errorf("left are letters of %q", left)
 		}
+		if n, seconds := lag(t, env); n == 0 || seconds > 60 {
+			t.Errorf("the lag of %d parts is %v s; want that of the redrive", n, seconds)
+		}
 	})
 	want := []string{"10.0.0.2", "10.0.0.3", "10.0.1.1", "10.0.2.1", "10.0.3.1", "10.0.3.2", "10.0.4.1", "10.0.4.2"}
 	if got := w.rows(); !slices.Equal(got, want) {
 		t.Errorf("rows = %q; want %q", got, want)
 	}
+}
+
+// lag returns how many parts were measured, and the sum of their lags.
+func lag(t *testing.T, env *app.Env) (parts uint64, seconds float64) {
+	t.Helper()
+	families, err := env.Metrics.(prometheus.Gatherer).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "logferry_lag_seconds" {
+				parts += m.GetHistogram().GetSampleCount()
+				seconds += m.GetHistogram().GetSampleSum()
+			}
+		}
+	}
+	return parts, seconds
 }
 
 // What cannot be redriven says why, and stays.

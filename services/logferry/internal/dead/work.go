@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/fault"
@@ -73,6 +75,7 @@ func (r *redriver) planObject(w *work, l bus.Letter) error {
 	// What was skipped once was sent before: also when the object died again
 	// before its records were reached.
 	o.SkipRecords = max(l.GetSentRecords(), o.GetSkipRecords())
+	o.Notified = timestamppb.Now() // lag counts from here
 	w.objects = []*logferryv1.Object{o}
 	w.publish = r.publishObject
 	w.what = "fetch " + bus.OriginOf(l.DeadLetter)
@@ -126,6 +129,9 @@ func (r *redriver) planMessage(ctx context.Context, w *work, l bus.Letter) error
 	}
 	if w.objects, err = r.messages.Objects(ctx, w.connection, body); err != nil {
 		return err
+	}
+	for _, o := range w.objects {
+		o.Notified = timestamppb.Now()
 	}
 	w.destination = r.connections[w.connection].Destination
 	w.publish = r.publishObject
