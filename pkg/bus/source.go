@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 
+	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/stage"
 )
@@ -249,6 +250,7 @@ func (d *delivery[T]) Context(ctx context.Context) context.Context {
 
 // Ack returns once the server has taken the acknowledgement.
 func (d *delivery[T]) Ack(ctx context.Context) error {
+	failpoint.Hit("bus.ack")
 	defer d.source.release(d)
 	return d.msg.DoubleAck(ctx)
 }

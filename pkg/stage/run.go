@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 )
 
@@ -72,7 +71,6 @@ func (s *Stage[In, Out]) deliver(work context.Context, d Delivery[In]) {
 	if stored := out.Flush(ctx); stored != nil {
 		err = stored
 	}
-	failpoint.Hit("stage.stored")
 	err = fault.Final(err, d.Attempt())
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
