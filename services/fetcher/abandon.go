@@ -41,18 +41,19 @@ func (f *fetcher) rejected(ctx context.Context, l stage.DeadLetter, cause error)
 	if err != nil || first {
 		return err
 	}
-	return f.rejectRest(ctx, l)
+	return f.rejectRest(ctx, l, fetched.GetParts())
 }
 
-// rejectRest settles the parts of an object that was sent whole once, was then
-// lost by the bus, and now cannot be read any more.
-func (f *fetcher) rejectRest(ctx context.Context, l stage.DeadLetter) error {
+// rejectRest settles the parts of an object that were sent once, then lost by
+// the bus, and now cannot be read any more: from is the first of them. Those
+// before it are on their way again, or settled.
+func (f *fetcher) rejectRest(ctx context.Context, l stage.DeadLetter, from uint32) error {
 	events, err := f.ledger.Events(ctx, l.Connection, l.Object)
 	if err != nil {
 		return err
 	}
 	account := ledger.NewAccount(events)
-	for part := range account.Fetched().GetParts() {
+	for part := from; part < account.Fetched().GetParts(); part++ {
 		if account.HasSettled(int(part)) {
 			continue
 		}

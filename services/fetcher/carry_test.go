@@ -40,7 +40,7 @@ func deliverTo(t testing.TB, r io.Reader, out outlet) {
 	}
 	defer log.Close()
 	c := &carrier{
-		fetcher: &fetcher{}, in: &logferryv1.Object{}, out: out,
+		fetcher: &fetcher{}, in: &logferryv1.Object{}, out: out, settled: none,
 		connection: connection.Connection{Name: "acme"}, format: vpcflow.Format(),
 	}
 	if err := c.deliver(t.Context(), log); err != nil {

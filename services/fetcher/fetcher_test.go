@@ -228,7 +228,7 @@ func TestEmitError(t *testing.T) {
 	w := newWorld(t, nil)
 	full := errors.New("bus is full")
 	out := &outbox{err: full}
-	if err := w.fetcher.fetch(t.Context(), w.put(flowKey, flows(1)), out); !errors.Is(err, full) {
+	if _, err := w.fetcher.fetch(t.Context(), w.put(flowKey, flows(1)), none, out); !errors.Is(err, full) {
 		t.Errorf("got %v; want %v", err, full)
 	}
 }
@@ -244,11 +244,11 @@ func TestTurn(t *testing.T) {
 	cancel()
 	o := w.put(flowKey, flows(1))
 	o.Size = largeBytes + 1
-	if err := w.fetcher.fetch(ctx, o, new(outbox)); !errors.Is(err, context.Canceled) {
+	if _, err := w.fetcher.fetch(ctx, o, none, new(outbox)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v; want context canceled", err)
 	}
 	<-w.fetcher.large
-	if err := w.fetcher.fetch(t.Context(), o, new(outbox)); err != nil {
+	if _, err := w.fetcher.fetch(t.Context(), o, none, new(outbox)); err != nil {
 		t.Errorf("with a turn: %v", err)
 	}
 	if got := len(w.fetcher.large); got != largeReads-1 {

@@ -13,10 +13,12 @@ import (
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
 )
 
-// The service takes objects from the bus and puts their records there.
+// The service takes objects from the bus, puts their records there and enters
+// in the ledger what there was.
 func TestService(t *testing.T) {
 	w := newWorld(t, nil)
 	config := app.DefaultConfig()
@@ -52,7 +54,8 @@ func TestService(t *testing.T) {
 	defer service.Wait()
 	defer stop()
 
-	wait, err := b.PublishObjects().Publish(ctx, w.put(flowKey, gz(flows(3))))
+	o := w.put(flowKey, gz(flows(3)))
+	wait, err := b.PublishObjects().Publish(ctx, o)
 	if err == nil {
 		err = wait(ctx)
 	}
@@ -70,6 +73,19 @@ func TestService(t *testing.T) {
 	checkRaw(t, delivery)
 	if err := delivery.Ack(ctx); err != nil {
 		t.Errorf("ack: %v", err)
+	}
+	for {
+		e, err := b.Ledger().Event(ctx, "acme", o.GetId(), ledger.EventFetched)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e == nil { // the record came first
+			continue
+		}
+		if got := e.GetFetched(); got.GetParts() != 1 || got.GetRecords() != 3 || got.GetBytes() != uint64(len(flows(3))) || got.GetRejected() {
+			t.Errorf("the ledger has %v; want one part of 3 records", got)
+		}
+		return
 	}
 }
 

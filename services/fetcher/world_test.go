@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,7 @@ import (
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/format"
 	"github.com/logferry/logferry/pkg/format/vpcflow"
+	"github.com/logferry/logferry/pkg/ledger/ledgertest"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -41,6 +43,7 @@ const (
 type world struct {
 	t       testing.TB
 	fetcher *fetcher
+	ledger  ledgertest.Memory
 	backend *s3mem.Backend
 	metrics *prometheus.Registry
 
@@ -62,13 +65,17 @@ func lineFormat() *format.Format {
 	}
 }
 
-// skipping is the splitter of a format that knows objects without records.
+// skipping is the splitter of a format that knows objects without records, and
+// records that are too long.
 type skipping struct{ *format.Lines }
 
 func (s skipping) Next() (format.Record, error) {
 	record, err := s.Lines.Next()
 	if string(record.Bytes) == "{digest}" {
 		return record, &format.SkipError{What: "digest"}
+	}
+	if bytes.HasPrefix(record.Bytes, []byte("{long")) {
+		return record, &format.RecordError{Offset: record.Offset, Size: int64(len(record.Bytes)), Err: errors.New("too long")}
 	}
 	return record, err
 }
@@ -106,6 +113,7 @@ func newWorld(t testing.TB, edit func(*connection.Connection)) *world {
 		t.Fatalf("new fetcher: %v", err)
 	}
 	f.buckets.wait = func(error, int) time.Duration { return time.Millisecond }
+	f.ledger = &w.ledger
 	w.fetcher = f
 	return w
 }
@@ -208,9 +216,12 @@ func (o *outbox) Bury(_ context.Context, l stage.DeadLetter) error {
 func (w *world) carry(o *logferryv1.Object) (*outbox, error) {
 	w.t.Helper()
 	out := new(outbox)
-	err := w.fetcher.fetch(w.t.Context(), o, out)
+	_, err := w.fetcher.fetch(w.t.Context(), o, none, out)
 	return out, err
 }
+
+// none says of every part that it is not settled.
+func none(int) bool { return false }
 
 func gz(text string) string {
 	var b bytes.Buffer
