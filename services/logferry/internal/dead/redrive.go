@@ -92,8 +92,7 @@ func Redrive(ctx context.Context, env *app.Env, c Choice, notes io.Writer) (Outc
 	all.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ctx.Err() != nil {
-		left := len(letters) - r.outcome.Closed - r.outcome.Refused - r.outcome.Failed
+	if left := len(letters) - r.outcome.Closed - r.outcome.Refused - r.outcome.Failed; left > 0 {
 		return r.outcome, fmt.Errorf("interrupted with %s left: the same command goes on with them", count(left, "letter", "letters"))
 	}
 	return r.outcome, nil
@@ -246,7 +245,9 @@ func (r *redriver) carry(ctx, running context.Context, w *work) error {
 	if failed != nil {
 		return failed
 	}
-	if err := r.bus.Dismiss(ctx, w.letter); err != nil { // what it held is settled
+	// What the letter held is accepted, or in letters that are stored by now
+	// (invariant 3).
+	if err := r.bus.Dismiss(ctx, w.letter); err != nil {
 		return err
 	}
 	r.mu.Lock()
