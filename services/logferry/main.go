@@ -1,7 +1,7 @@
 // Command logferry is all of Logferry in one program: the services side by
 // side in one process, and everything a person does by hand. It exits with 0
 // when all is well, 1 when something failed, 2 when the command line is wrong,
-// and 3 when parse had to set records or objects aside.
+// and 3 when something had to be set aside, or is missing.
 package main
 
 import (

@@ -36,7 +36,7 @@ func TestAuditAndBackfill(t *testing.T) {
 	}
 	killInTheMiddle(t, s)
 	again := s.Launch(nil, "logferry", flags("backfill")...)
-	if err := again.Wait(story.Patience); err != nil || !strings.Contains(again.Output(), "backfill: going on after s3://") {
+	if err := again.Wait(story.Patience); err != nil || !strings.Contains(again.Output(), `backfill: going on after "s3://`) {
 		t.Errorf("the second backfill ended with %v\n%s", err, again.Output())
 	}
 	s.Arrived()

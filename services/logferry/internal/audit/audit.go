@@ -7,7 +7,8 @@
 //	                     └────────── open dead letters ─────┘
 //
 // The bucket is listed before the history is read, so that what was done in
-// between counts as done. No more than a chunk of the listing is held at a time.
+// between counts as done. A chunk of the listing is held at a time, whatever the
+// history holds, and of what is not delivered as much as is told at the end.
 package audit
 
 import (

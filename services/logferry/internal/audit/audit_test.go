@@ -318,6 +318,8 @@ func TestTable(t *testing.T) {
 		"and 2 more: --all lists them", hint, "the history begins at ", "may have been delivered before")
 	f(func(o *Options) { o.All = true }, 102, hint)
 	f(func(o *Options) { o.Span = bucket.Span{From: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)} }, 0, "all 0 0 0 0 0 0")
+	w.put(second + "a/\u202egz")
+	f(func(o *Options) { o.Prefix = second + "a" }, 0, `missing 2026-11-02 "s3://org-logs/`+second+`a/\u202egz"`)
 	_, out, _, err := w.audit(func(o *Options) { o.Prefix = first })
 	if err != nil || strings.Contains(out, "missing:") || strings.Contains(out, "history") {
 		t.Errorf("nothing is missing, but it printed\n%s%v", out, err)

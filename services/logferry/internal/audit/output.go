@@ -7,8 +7,11 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 )
 
 // tableObjects is how many objects a table lists unless all are wanted.
@@ -105,12 +108,20 @@ func (t *table) list() error {
 		if f.VersionID != "" {
 			version = "  version " + f.VersionID
 		}
-		fmt.Fprintf(t.Out, "%-7s  %s  s3://%s/%s%s\n", f.state, f.day, f.Bucket, f.Key, version)
+		fmt.Fprintf(t.Out, "%-7s  %s  %s%s\n", f.state, f.day, shown("s3://"+f.Bucket+"/"+f.Key), version)
 	}
 	if t.more > 0 {
 		fmt.Fprintf(t.Out, "and %d more: --all lists them, and so does --output json\n", t.more)
 	}
 	return nil
+}
+
+// shown quotes a name that would do something to a terminal.
+func shown(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // hint says what may be done about what was found.

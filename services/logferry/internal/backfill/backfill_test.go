@@ -105,7 +105,7 @@ func TestGoesOn(t *testing.T) {
 	if got := w.keys(); !slices.Equal(got, keys) {
 		t.Errorf("carried %d objects, %d different ones; want %d", len(got), len(slices.Compact(got)), len(keys))
 	}
-	if n := strings.Count(notes.String(), "going on after s3://org-logs/"+keys[19]); n != 1 {
+	if n := strings.Count(notes.String(), `going on after "s3://org-logs/`+keys[19]+`"`); n != 1 {
 		t.Errorf("went on %d times after the first day; want once:\n%s", n, notes)
 	}
 	if n := strings.Count(notes.String(), "going on after"); n != 2 { // at 5 no day was done

@@ -48,7 +48,7 @@ func (r *run) line() string {
 		line += fmt.Sprintf(", dead %d", t.Dead)
 	}
 	if mark, _ := r.progress.finished(); mark != "" {
-		line += ", all done up to " + mark
+		line += fmt.Sprintf(", all done up to %q", mark)
 	}
 	return line
 }
