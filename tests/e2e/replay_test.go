@@ -117,6 +117,23 @@ func TestReplay(t *testing.T) {
 	s.Buried(s.Config.Bus.URL)
 }
 
+// Without another destination rows go once more to where they went, through the
+// same calls.
+func TestReplayToLogAnalytics(t *testing.T) {
+	s := story.New(t)
+	for i := range 12 {
+		s.Announce(i, s.Put(s.Object(i)))
+	}
+	s.UntilIdle()
+	s.Delivered()
+	replays(t, s, 0, "--from", "raw") // on the bus that nobody uses any more
+	for table, want := range s.Rows {
+		if got := s.Cloud.Ingestion.Stats(table); got.Rows != 2*want || got.Duplicates != want || got.Refused != 0 {
+			t.Errorf("%s: %+v; want %d rows, each twice", table, got, want)
+		}
+	}
+}
+
 // A replay that is killed goes on where it was: no row is lost, none is
 // written twice. It is killed while all that it has in work waits for its
 // turn: what a death between a row and its account costs is another story.
