@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/sourcegraph/conc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/logferry/logferry/pkg/fault"
@@ -40,10 +38,6 @@ type LetterFilter struct {
 	Limit int
 }
 
-// quietTime is how long a listing waits for a letter before it looks whether
-// there still is one.
-const quietTime = time.Second
-
 // errListed ends a listing that has found enough.
 var errListed = errors.New("all that was wanted is listed")
 
@@ -60,7 +54,7 @@ func (b *Bus) Letters(ctx context.Context, f LetterFilter, each func(Letter) err
 		from.DeliverPolicy, from.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.Since
 	}
 	found := 0
-	err = b.scanGraves(ctx, from, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	err = b.scan(ctx, streamDead, from, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		l := readLetter(msg, msg.Subject(), meta.Sequence.Stream, meta.Timestamp)
 		switch {
 		case !f.Until.IsZero() && !l.Stored.Before(f.Until):
@@ -107,47 +101,6 @@ func (f LetterFilter) chooses(l Letter) bool {
 		}
 	}
 	return strings.HasPrefix(l.GetKey(), f.KeyPrefix)
-}
-
-// scanGraves scans the dead letters while others may dismiss some: when those
-// that it waits for are gone, no message tells.
-func (b *Bus) scanGraves(ctx context.Context, from jetstream.OrderedConsumerConfig, each func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
-	var watch conc.WaitGroup
-	defer watch.Wait()
-	scanning, end := context.WithCancel(ctx)
-	defer end()
-	var last atomic.Uint64
-	watch.Go(func() { b.watchGraves(scanning, from.FilterSubjects[0], &last, end) })
-	err := b.scan(scanning, streamDead, from, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		last.Store(meta.Sequence.Stream)
-		return each(msg, meta)
-	})
-	if ctx.Err() == nil && scanning.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
-
-// watchGraves calls end when no letter comes and none is left behind the one
-// that was read last.
-func (b *Bus) watchGraves(ctx context.Context, wanted string, last *atomic.Uint64, end func()) {
-	for {
-		before := last.Load()
-		if fault.Sleep(ctx, quietTime) != nil {
-			return
-		}
-		if last.Load() != before {
-			continue
-		}
-		stream, err := b.handle(ctx, streamDead)
-		if err != nil {
-			continue
-		}
-		if _, err := stream.GetMsg(ctx, before+1, jetstream.WithGetMsgSubject(wanted)); errors.Is(err, jetstream.ErrMsgNotFound) {
-			end()
-			return
-		}
-	}
 }
 
 // minToken is the least of a token that names a letter.

@@ -2,8 +2,11 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -24,6 +27,10 @@ func (b *Bus) handle(ctx context.Context, name string) (jetstream.Stream, error)
 	b.handles[name] = stream
 	return stream, nil
 }
+
+// quietTime is how long a scan waits for a message before it looks whether
+// there still is one.
+const quietTime = time.Second
 
 // scan reads a stream as far as it goes now, beside the workers: from is where
 // to begin and what subjects are wanted. An error of each ends it.
@@ -50,9 +57,15 @@ func (b *Bus) scan(ctx context.Context, name string, from jetstream.OrderedConsu
 		messages.Stop()
 	}()
 	for {
-		msg, err := messages.Next()
+		msg, err := messages.Next(jetstream.NextMaxWait(quietTime))
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, nats.ErrTimeout) { // what it waits for may have been removed
+			if info, err := consumer.Info(ctx); err == nil && info.NumPending == 0 {
+				return nil
+			}
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("read stream %s: %w", name, err)

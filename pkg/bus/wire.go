@@ -42,11 +42,13 @@ const (
 	maxName         = 64 // of a connection
 )
 
-// newMsg starts a message with what all messages carry.
+// newMsg starts a message with what all messages carry; id may be empty.
 func newMsg(ctx context.Context, subject, id, contentType string, body []byte) *nats.Msg {
 	msg := nats.NewMsg(subject)
 	msg.Data = body
-	msg.Header.Set(nats.MsgIdHdr, id)
+	if id != "" {
+		msg.Header.Set(nats.MsgIdHdr, id)
+	}
 	msg.Header.Set(headerWire, wireVersion)
 	msg.Header.Set(headerContentType, contentType)
 	otel.GetTextMapPropagator().Inject(ctx, propagation.HeaderCarrier(msg.Header))
@@ -259,7 +261,9 @@ func letterMsg(ctx context.Context, l stage.DeadLetter) (*nats.Msg, error) {
 	if checkTokens(connection) != nil || len(connection) > maxName || !utf8.ValidString(connection) {
 		connection = "unknown"
 	}
-	msg := newMsg(ctx, subject(subjectDead, l.Stage, connection, letterToken(l.ID)), l.ID, contentDead, body)
+	// Its subject is its identity: by an id it would be taken for a double of
+	// one that was just dismissed.
+	msg := newMsg(ctx, subject(subjectDead, l.Stage, connection, letterToken(l.ID)), "", contentDead, body)
 	msg.Header.Set(headerConnection, connection)
 	return msg, nil
 }

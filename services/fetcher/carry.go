@@ -151,13 +151,16 @@ func (c *carrier) choose(head []byte) error {
 
 // meta returns the metadata that all parts of the object share.
 func (c *carrier) meta() batch.Meta {
-	return batch.Meta{
+	m := batch.Meta{
 		Connection: c.connection.Name, Destination: c.connection.Destination,
 		Format: c.format.Name, Table: c.format.Table,
 		Object: c.in.GetId(), Attempt: int(c.in.GetAttempt()),
 		Bucket: c.in.GetBucket(), Key: c.in.GetKey(), Version: c.in.GetVersionId(),
-		Notified: c.in.GetNotified().AsTime(),
 	}
+	if c.in.GetNotified() != nil { // what a backfill finds was never announced
+		m.Notified = c.in.GetNotified().AsTime()
+	}
+	return m
 }
 
 // counted counts what is read.
