@@ -55,6 +55,32 @@ func TestAuditAndBackfill(t *testing.T) {
 	}
 }
 
+// A backfill beside the services, of objects that are announced meanwhile, and
+// of some that are not: each is carried once.
+func TestBackfillBesideTheServices(t *testing.T) {
+	s := story.New(t)
+	run := s.Start("logferry", "run")
+	var messages []string
+	for i := range 90 {
+		o := s.Put(s.Object(i))
+		if i%2 == 0 {
+			messages = append(messages, notification.S3(o))
+		}
+	}
+	p := s.Launch(nil, "logferry", flags("backfill")...)
+	for _, m := range messages {
+		s.Send(m)
+	}
+	if err := p.Wait(story.Patience); err != nil {
+		t.Errorf("the backfill ended with %v\n%s", err, p.Output())
+	}
+	s.Delivered()
+	if out := audit(t, s, 0, "--wait", "1m"); !strings.Contains(out, totals(90, 90, 0, 0, 0)) {
+		t.Errorf("the audit says\n%s", out)
+	}
+	run.Stop()
+}
+
 // killInTheMiddle runs a backfill and kills it when some of its rows have
 // arrived and no call is on its way: the service is out of order just then.
 // So what was delivered is known, and nothing may come twice.
