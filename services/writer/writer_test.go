@@ -24,6 +24,7 @@ import (
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/format/all"
+	"github.com/logferry/logferry/pkg/ledger/ledgertest"
 	"github.com/logferry/logferry/pkg/localcloud"
 	"github.com/logferry/logferry/pkg/sink"
 	"github.com/logferry/logferry/pkg/sink/sinktest"
@@ -73,7 +74,7 @@ func TestWrite(t *testing.T) {
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 		b := rows(t, mem, 10)
 		change(&b.Meta)
-		w := &writer{destination: "here", table: tab, sink: &s, metrics: newMetrics(prometheus.NewRegistry())}
+		w := &writer{destination: "here", table: tab, sink: &s, ledger: new(ledgertest.Memory), metrics: newMetrics(prometheus.NewRegistry())}
 		err := w.write(t.Context(), b, &g)
 		if !check(err) || len(g.letters) != letters {
 			t.Errorf("%s: got error %v, %d letters; want %d", name, err, len(g.letters), letters)
@@ -107,7 +108,7 @@ func TestWrite(t *testing.T) {
 // Invariant 7: the sink never sees rows that are not its destination's.
 func TestForeignRowsAreNotWritten(t *testing.T) {
 	var s fakeSink
-	w := &writer{destination: "there", table: tab, sink: &s, metrics: newMetrics(prometheus.NewRegistry())}
+	w := &writer{destination: "there", table: tab, sink: &s, ledger: new(ledgertest.Memory), metrics: newMetrics(prometheus.NewRegistry())}
 	if err := w.write(t.Context(), rows(t, memory.DefaultAllocator, 1), &grave{}); err == nil || s.batches > 0 {
 		t.Errorf("got error %v, %d batches written", err, s.batches)
 	}
@@ -116,7 +117,7 @@ func TestForeignRowsAreNotWritten(t *testing.T) {
 // A dead row is the row itself, in the form in which rows travel.
 func TestDeadRowCanBeWrittenAgain(t *testing.T) {
 	s := &fakeSink{rejected: []sink.Rejected{{Row: 4, Err: fault.Permanent(fault.RowRejected, errors.New("malformed"))}}}
-	w := &writer{destination: "here", table: tab, sink: s, metrics: newMetrics(prometheus.NewRegistry())}
+	w := &writer{destination: "here", table: tab, sink: s, ledger: new(ledgertest.Memory), metrics: newMetrics(prometheus.NewRegistry())}
 	var g grave
 	if err := w.write(t.Context(), rows(t, memory.DefaultAllocator, 10), &g); err != nil || len(g.letters) != 1 {
 		t.Fatalf("got error %v, %d letters", err, len(g.letters))
