@@ -1,9 +1,11 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -78,4 +80,59 @@ func TestLimited(t *testing.T) {
 	if Limited(1, 0, ObjectDenied, nil) != nil || Final(nil, 9) != nil {
 		t.Error("no error became one")
 	}
+}
+
+// A context outlives another by so much, and carries what that one does.
+func TestOutlive(t *testing.T) {
+	type key struct{}
+	// f says when the other ends and end is called (0: never), and when the
+	// longer one is to end.
+	f := func(parent, end, want time.Duration) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "carried"))
+			defer cancel()
+			begin := time.Now()
+			longer, finish := Outlive(ctx, 10*time.Second)
+			defer finish()
+			if parent > 0 {
+				time.AfterFunc(parent, cancel)
+			}
+			if end > 0 {
+				time.AfterFunc(end, finish)
+			}
+			if longer.Value(key{}) != "carried" || longer.Err() != nil {
+				t.Errorf("got %v, %v; want what the other carries, and no error", longer.Value(key{}), longer.Err())
+			}
+			select {
+			case <-longer.Done():
+				if took := time.Since(begin); took != want {
+					t.Errorf("it ended after %v; want %v", took, want)
+				}
+			case <-time.After(time.Hour):
+				if want != 0 {
+					t.Errorf("it goes on; want its end after %v", want)
+				}
+			}
+			finish() // may be called again, and leaves no timer behind
+		})
+	}
+	f(time.Second, 0, 11*time.Second)
+	f(0, 0, 0)
+	f(0, 3*time.Second, 3*time.Second)
+	f(time.Second, 3*time.Second, 3*time.Second)
+	f(time.Minute, 3*time.Second, 3*time.Second)
+
+	// one that has ended already gives the rest of the time
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		begin := time.Now()
+		longer, end := Outlive(ctx, 10*time.Second)
+		defer end()
+		<-longer.Done()
+		if took := time.Since(begin); took != 10*time.Second {
+			t.Errorf("it ended after %v; want 10s", took)
+		}
+	})
 }

@@ -161,6 +161,93 @@ func TestSettlement(t *testing.T) {
 	f(broken, emit(nil), "buried undecodable_message", "reject y", "stored x-out", "ack x")
 }
 
+// sent is a cause that tells how far the work had come.
+type sent struct {
+	error
+	records int64
+}
+
+func (s sent) SentRecords() int64 { return s.records }
+func (s sent) Unwrap() error      { return s.error }
+
+// A rejected delivery is entered in the ledger after its letter is stored and
+// before it is settled. What cannot be entered is given back.
+func TestRejected(t *testing.T) {
+	boom, away := errors.New("boom"), errors.New("the ledger is away")
+	bad := fault.Permanent(fault.Truncated, boom)
+	f := func(w *world, result, entering error, want ...string) {
+		t.Helper()
+		w.exhausted = true
+		s := w.add("x").stage(func(context.Context, string, *Emitter[string]) error { return result })
+		s.Rejected = func(_ context.Context, l DeadLetter, cause error) error {
+			w.note("entered %s", l.ID)
+			if !errors.Is(cause, result) {
+				t.Errorf("the cause is %v; want %v", cause, result)
+			}
+			return entering
+		}
+		if err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(w.events, want) {
+			t.Errorf("events = %q; want %q", w.events, want)
+		}
+	}
+	f(&world{}, bad, nil, "buried truncated", "entered id-x", "reject x")
+	f(&world{}, bad, away, "buried truncated", "entered id-x", "retry x")
+	// a permanent fault on the way does not make the delivery settled
+	f(&world{}, bad, fault.Permanent(fault.Internal, away), "buried truncated", "entered id-x", "retry x")
+	// what is not rejected, or has no letter, is not entered
+	f(&world{}, nil, away, "ack x")
+	f(&world{}, boom, away, "retry x")
+	f(&world{buryErr: boom}, bad, away, "retry x")
+}
+
+// The letter of a whole delivery keeps how many of its records were sent.
+func TestSentRecordsAreKept(t *testing.T) {
+	f := func(cause error, want int64) {
+		t.Helper()
+		w := (&world{}).add("x")
+		w.run(t, func(context.Context, string, *Emitter[string]) error { return cause })
+		if len(w.letters) != 1 || w.letters[0].SentRecords != want {
+			t.Errorf("%v: letters %+v; want one, with %d records sent", cause, w.letters, want)
+		}
+	}
+	bad := fault.Permanent(fault.Truncated, errors.New("boom"))
+	f(bad, 0)
+	f(sent{bad, 7}, 7)
+	f(fmt.Errorf("carry: %w", sent{bad, 7}), 7)
+	f(fault.Permanent(fault.Truncated, sent{errors.New("boom"), 7}), 7)
+}
+
+// Flush returns once all that was emitted is stored, and is needed no more at
+// the end.
+func TestFlush(t *testing.T) {
+	boom := errors.New("boom")
+	f := func(w *world, want ...string) {
+		t.Helper()
+		got := w.add("x").run(t, func(ctx context.Context, in string, out *Emitter[string]) error {
+			if err := errors.Join(out.Emit(ctx, "1"), out.Emit(ctx, "2")); err != nil {
+				return err
+			}
+			err := out.Flush(ctx)
+			w.note("flushed, %v", err)
+			if !errors.Is(err, w.storeErr) {
+				t.Errorf("Flush: got %v; want %v", err, w.storeErr)
+			}
+			if err != nil {
+				return err
+			}
+			return out.Emit(ctx, "3")
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("events = %q; want %q", got, want)
+		}
+	}
+	f(&world{}, "stored 1", "stored 2", "flushed, <nil>", "stored 3", "ack x")
+	f(&world{storeErr: boom}, "stored 1", "stored 2", "flushed, store what was emitted: boom", "retry x")
+}
+
 func TestLettersTellTheirOrigin(t *testing.T) {
 	w := (&world{}).add("x")
 	w.run(t, func(ctx context.Context, in string, out *Emitter[string]) error {
