@@ -33,6 +33,7 @@ type rig struct {
 	refuse    error          // what publishing ends with
 	refused   map[string]int // how often calls of that name still fail
 	eventsErr error          // what Events ends with
+	hold      chan struct{}  // what publishing waits for; nil: nothing
 }
 
 var errAway = errors.New("the store is away")
@@ -102,6 +103,12 @@ func (r *rig) Forget(ctx context.Context, c, object string) error {
 }
 
 func (r *rig) publish(_ context.Context, o *logferryv1.Object) error {
+	r.mu.Lock()
+	hold := r.hold
+	r.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refuse != nil {
@@ -475,6 +482,22 @@ func TestHistoryComesFirst(t *testing.T) {
 	}
 	f("done %s", 4)
 	f("append 1%.0s", 4)
+}
+
+// It is counted once too, when nobody but the store knows that it is entered.
+func TestEnteredWithoutFollowing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		r.refused["follow"], r.refused["append 1"] = 1000, 4
+		record(t, r.Memory, seen(id("a")), fetched(id("a"), 0))
+		r.run()
+		w := r.begin("a")
+		pass(2 * time.Minute)
+		if !w.isDone() || r.count("done "+id("a")) != 5 {
+			t.Errorf("done %v, entered %d times; want it entered with each try", w.isDone(), r.count("done "+id("a")))
+		}
+		r.want(map[string]float64{"objects_done_total": 1})
+	})
 }
 
 // Many objects at a time: each is entered, and none is forgotten.

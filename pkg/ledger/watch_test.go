@@ -247,6 +247,31 @@ func TestPublishingAgainFails(t *testing.T) {
 	})
 }
 
+// While a publication is on its way, however long that takes, there is no other.
+func TestPublishingAgainTakesLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t).run()
+		r.stages("one", 9, 9, 90, 90, 900, 900)
+		w := r.begin("a")
+		hold := make(chan struct{})
+		r.mu.Lock()
+		r.hold = hold
+		r.mu.Unlock()
+		pass(time.Hour)
+		r.want(map[string]float64{"objects_lost_total": 1})
+		r.mu.Lock()
+		r.hold = nil
+		r.mu.Unlock()
+		close(hold)
+		pass(look)
+		r.lost("a", 1)
+		r.record(fetched(id("a"), 0))
+		if !w.isDone() {
+			t.Error("it is not done")
+		}
+	})
+}
+
 // What everybody has left is nobody's to publish again.
 func TestLeftObjectIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -280,7 +305,9 @@ func TestAdoptedObjectIsLost(t *testing.T) {
 
 // Follow, Events are those of the store, counted and refused.
 func (r *rig) Follow(ctx context.Context, c string, begun func(), each func(*logferryv1.LedgerEvent)) error {
-	_ = r.call("follow")
+	if err := r.call("follow"); err != nil {
+		return err
+	}
 	return r.Memory.Follow(ctx, c, begun, each)
 }
 
