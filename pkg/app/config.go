@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/logferry/logferry/pkg/bus"
@@ -42,6 +43,18 @@ type Poller struct {
 	// until the message is deleted.
 	Visibility time.Duration `yaml:"visibility"`
 }
+
+// growth is how many times larger an object is assumed to be on the bus, in
+// each of its streams, than in its bucket.
+const growth = 16
+
+// maxInFlightBytes is the size of the objects that surely find room on the bus:
+// at half a stream publishers are held back.
+func (c Config) maxInFlightBytes() int64 { return c.Bus.MaxBytes / 2 / growth }
+
+// InFlightBytes bounds the objects in flight for each destination, by their
+// size in the bucket.
+func (c Config) InFlightBytes() int64 { return cmp.Or(c.Poller.InFlightBytes, c.maxInFlightBytes()) }
 
 // Fetcher configures the fetcher.
 type Fetcher struct {

@@ -22,8 +22,8 @@ func (c Config) validate(report connection.Report) {
 
 	between(report, "poller.receivers", c.Poller.Receivers, 1, 100)
 	between(report, "poller.in_flight", c.Poller.InFlight, 1, 100_000)
-	if c.Poller.InFlightBytes != 0 {
-		between(report, "poller.in_flight_bytes", size(c.Poller.InFlightBytes), 1<<20, 64<<40)
+	if most := c.maxInFlightBytes(); c.Poller.InFlightBytes < 0 || c.Poller.InFlightBytes > most {
+		report("poller.in_flight_bytes", fmt.Sprintf("must be from 0 to %v with this bus.max_bytes: objects are assumed to grow %d-fold on the bus, and half a stream may be undelivered; lower it or raise bus.max_bytes", size(most), growth))
 	}
 	between(report, "poller.wait", c.Poller.Wait, 0, 20*time.Second)
 	between(report, "poller.visibility", c.Poller.Visibility, time.Second, 12*time.Hour)

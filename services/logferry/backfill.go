@@ -22,13 +22,9 @@ import (
 // audit when objects are missing.
 const statusIncomplete = 3
 
-// pollerShare is the part of what pollers hold by poller.in_flight_bytes that a
-// backfill may hold beside them; growthShare is that of bus.max_bytes when the
-// former is not set.
-const (
-	pollerShare = 4
-	growthShare = 32 * pollerShare
-)
+// pollerShare is the part of what a poller may hold that a backfill may hold
+// beside it.
+const pollerShare = 4
 
 // place is what backfill and audit look at: the flags that they share.
 type place struct {
@@ -175,10 +171,7 @@ func runBackfill(c *cobra.Command, p place, o backfill.Options) error {
 		return err
 	}
 	o.Connection = from
-	o.Bytes = max(1, cfg.Bus.MaxBytes/growthShare)
-	if cfg.Poller.InFlightBytes > 0 {
-		o.Bytes = max(1, cfg.Poller.InFlightBytes/pollerShare)
-	}
+	o.Bytes = max(1, cfg.InFlightBytes()/pollerShare)
 	workers, err := carriers()
 	if err != nil {
 		return err

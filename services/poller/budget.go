@@ -2,36 +2,21 @@ package poller
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/logferry/logferry/pkg/app"
 )
 
-// growth is how many times larger an object is assumed to be on the bus, in
-// each of its streams, than in its bucket.
-const growth = 16
-
 // minObjectBytes is what an object counts for at least.
 const minObjectBytes = 4 << 10
 
-// newBudgets returns the budget of each destination. It refuses one whose
-// objects might not find room on the bus.
-func newBudgets(c app.Config) (map[string]*budget, error) {
-	most := c.Bus.MaxBytes / 2 / growth // half a stream is where publishers are held back
-	limit := c.Poller.InFlightBytes
-	if limit == 0 {
-		limit = most
-	}
-	if limit > most {
-		return nil, fmt.Errorf("poller.in_flight_bytes is %d; with bus.max_bytes %d it must be at most %d: objects are assumed to grow %d-fold on the bus, and half a stream to be undelivered; lower it, or raise bus.max_bytes",
-			limit, c.Bus.MaxBytes, most, growth)
-	}
+// newBudgets returns the budget of each destination.
+func newBudgets(c app.Config) map[string]*budget {
 	budgets := make(map[string]*budget, len(c.Destinations))
 	for _, d := range c.Destinations {
-		budgets[d.Name] = newBudget(limit)
+		budgets[d.Name] = newBudget(c.InFlightBytes())
 	}
-	return budgets, nil
+	return budgets
 }
 
 // budget bounds the bytes of the objects in flight for one destination, from

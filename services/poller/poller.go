@@ -39,13 +39,9 @@ func newService(ctx context.Context, env *app.Env) (func(context.Context) error,
 	if err := check(env.Config.Poller); err != nil {
 		return nil, err
 	}
-	budgets, err := newBudgets(env.Config)
-	if err != nil {
-		return nil, err
-	}
 	p := &poller{
 		creds: awscred.New(env.Log), metrics: newMetrics(env.Metrics), tracking: ledger.NewMetrics(env.Metrics),
-		objects: env.Bus.PublishObjects(), budgets: budgets,
+		objects: env.Bus.PublishObjects(), budgets: newBudgets(env.Config),
 	}
 	for _, c := range env.Config.Connections {
 		if err := p.add(ctx, env, c); err != nil {
