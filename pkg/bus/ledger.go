@@ -252,7 +252,15 @@ func (l *Ledger) Forget(ctx context.Context, connection, object string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject(subjectLedger, connection, object, "*")), jetstream.WithPurgeKeep(1))
+	last, err := stream.GetLastMsgForSubject(ctx, subject(subjectLedger, connection, object, ledger.EventDone))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// Up to it, not all but one: an event that came late must not take its place.
+	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject(subjectLedger, connection, object, "*")), jetstream.WithPurgeSequence(last.Sequence))
 }
 
 // Append adds to the history; see [ledger.Store].

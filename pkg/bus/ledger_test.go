@@ -79,6 +79,18 @@ func TestLedgerForgets(t *testing.T) {
 	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 1); !settled || err != nil {
 		t.Errorf("settled = %v, %v", settled, err)
 	}
+	// An object that was given up may have sent more in a life that nobody
+	// remembers: that is still to be written, and does not displace done.
+	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 2); settled || err != nil {
+		t.Errorf("a part beyond those of the object: settled = %v, %v", settled, err)
+	}
+	record(t, l, part("o1", 2, 10))
+	if err := l.Forget(t.Context(), "org-trail", "o1"); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := l.Event(t.Context(), "org-trail", "o1", ledger.EventDone); e == nil || err != nil {
+		t.Errorf("done = %v, %v; want it kept", e, err)
+	}
 	if events, err = l.Events(t.Context(), "org-trail", "o2"); err != nil || len(events) != 1 {
 		t.Errorf("events of another object = %v, %v; want its one", events, err)
 	}

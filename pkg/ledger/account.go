@@ -75,7 +75,7 @@ func (a *Account) IsComplete() bool {
 // HasSettled reports whether the part is settled.
 func (a *Account) HasSettled(part int) bool {
 	_, ok := a.parts[uint32(part)]
-	return ok || a.done != nil
+	return ok || a.done != nil && covers(a.done, part)
 }
 
 // Fetched returns how many parts the object has, nil before that is known.

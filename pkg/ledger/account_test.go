@@ -108,8 +108,8 @@ func TestAccount(t *testing.T) {
 	// parts beyond the last do not stand for one that is missing
 	f(false, "1 2", 20, fetched("o", 2), part("o", 1, 0), part("o", 2, 0))
 	// done is what it says, whatever else is known
-	f(true, "0 1 2", 7, finished)
-	f(true, "0 1 2", 7, part("o", 1, 0), finished, fetched("o", 3))
+	f(true, "0 1", 7, finished)
+	f(true, "0 1", 7, part("o", 1, 0), finished, fetched("o", 3))
 }
 
 // What is rejected of an object or of a part shows in its sum.

@@ -147,11 +147,15 @@ func done(connection, object string, d *logferryv1.Done) *logferryv1.LedgerEvent
 // IsSettled reports whether nothing is left to do for a part: it is settled
 // itself, or its object is done and the part forgotten.
 func IsSettled(ctx context.Context, s Store, connection, object string, part int) (bool, error) {
-	for _, name := range []string{PartName(part), EventDone} {
-		e, err := s.Event(ctx, connection, object, name)
-		if err != nil || e != nil {
-			return e != nil, err
-		}
+	e, err := s.Event(ctx, connection, object, PartName(part))
+	if err != nil || e != nil {
+		return e != nil, err
 	}
-	return false, nil
+	e, err = s.Event(ctx, connection, object, EventDone)
+	return e != nil && covers(e.GetDone(), part), err
 }
+
+// covers reports whether an object that is done has accounted for the part. An
+// object that was given up may have sent more before, in a life that nobody
+// remembers; such a part is still to be written.
+func covers(d *logferryv1.Done, part int) bool { return part < int(d.GetParts()) }
