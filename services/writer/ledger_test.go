@@ -90,7 +90,11 @@ func TestSettledPartIsNotWritten(t *testing.T) {
 		return ledger.Part("conn", object, &logferryv1.PartSettled{Part: part})
 	}
 	f(0, settled("object0", 3))
-	f(0, &logferryv1.LedgerEvent{Connection: "conn", ObjectId: "object0", Event: &logferryv1.LedgerEvent_Done{}}) // and forgotten
+	done := func(parts uint32) *logferryv1.LedgerEvent {
+		return &logferryv1.LedgerEvent{Connection: "conn", ObjectId: "object0", Event: &logferryv1.LedgerEvent_Done{Done: &logferryv1.Done{Parts: parts}}}
+	}
+	f(0, done(4)) // and forgotten
+	f(1, done(3)) // given up in another life, without this part
 	f(1)
 	f(1, settled("object0", 2), settled("object1", 3), ledger.Fetched("conn", "object0", &logferryv1.Fetched{Parts: 4}))
 }
