@@ -48,10 +48,10 @@ lint: $(tools)/.built ## gofmt, go vet, staticcheck and buf's rules for protobuf
 	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet $(packages)
-	go vet -tags 'chaos conformance large moto wire' ./tests/...
+	go vet -tags 'chaos conformance large moto soak wire' ./tests/...
 	go vet -tags failpoint ./pkg/failpoint/...
 	cd proto && $(tools)/buf lint
-	$(tools)/staticcheck -tags 'chaos,conformance,failpoint,large,moto,wire' $(packages)
+	$(tools)/staticcheck -tags 'chaos,conformance,failpoint,large,moto,soak,wire' $(packages)
 
 .PHONY: generate
 generate: $(tools)/.built ## rewrite what is generated: protobuf code, tables in documents
@@ -96,11 +96,19 @@ moto: ## the pipeline against moto, an AWS stand-in of others; needs moto_server
 large: ## an object of 2 GB in little memory
 	go test -tags large -count 1 -run Large ./tests/e2e/...
 
+# Most of what chaos does is waiting until something comes again, so several
+# tests run at a time, also on few processors.
 .PHONY: chaos
-chaos: ## processes and the bus are killed, and both clouds misbehave, while objects pass
+chaos: ## processes and the bus are killed, and both clouds misbehave, while objects pass; CHAOS_OUTAGE=10m for a long outage
 	mkdir -p bin
-	LOGFERRY_CHAOS_TABLE=$(CURDIR)/bin/chaos.txt go test -tags chaos -count 1 -timeout 30m ./tests/chaos/...
+	LOGFERRY_CHAOS_TABLE=$(CURDIR)/bin/chaos.txt go test -tags chaos -count 1 -parallel 6 -timeout 60m ./tests/chaos/...
 	cat bin/chaos.txt
+
+DURATION ?= 2m
+.PHONY: soak
+soak: ## random faults for DURATION (2m) under a steady load of RATE (3000) rows a second; SEED=… replays, BUS=cluster on three nodes
+	SOAK_DURATION=$(DURATION) SOAK_SEED=$(SEED) SOAK_RATE=$(RATE) SOAK_BUS=$(BUS) \
+		go test -tags soak -count 1 -v -timeout 0 -run TestSoak ./tests/chaos/...
 
 .PHONY: wire
 wire: ## the wire contract read from JavaScript; needs node and npm

@@ -19,7 +19,7 @@ import (
 // deleted.
 func TestChaosQueueRepeats(t *testing.T) {
 	s := begin(t)
-	twice := s.Cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}, times(6, inject.Fault{Duplicate: true}))
+	twice := s.Cloud.Faults.Fail(inject.Match{Service: inject.SQS, Operation: "ReceiveMessage"}, times(3, inject.Fault{Duplicate: true}))
 	p := s.Start("logferry", "run")
 	var announced []notification.Object
 	for i := range 40 {
@@ -87,11 +87,11 @@ func TestChaosObjects(t *testing.T) {
 	s.Config.Fetcher.MaxRatio = 200
 	denied := s.Put(s.Logs.CloudTrail(30))
 	rule := s.Cloud.Faults.Fail(inject.Match{Service: inject.S3, Operation: "GetObject", Resource: denied.Bucket + "/" + denied.Key},
-		inject.Fault{Status: 403, Code: "AccessDenied", Times: 3})
+		inject.Fault{Status: 403, Code: "AccessDenied", Times: 1})
 	s.Send(notification.S3(denied, s.Put(s.Logs.VPCFlow(50)), bomb(t, s)))
 	p := s.Start("logferry", "run")
 	feed(s, 20)
-	story.Eventually(t, story.Patience, "three denials", func() bool { return rule.Hits() == 3 })
+	story.Eventually(t, story.Patience, "a denial", func() bool { return rule.Hits() == 1 })
 	passed(t, s, "objects missing, denied, damaged, a bomb", time.Now(), none)
 	p.Stop()
 }

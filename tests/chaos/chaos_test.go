@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logferry/logferry/pkg/localcloud/inject"
 	"github.com/logferry/logferry/tests/story"
 )
 
@@ -41,21 +42,42 @@ func feed(s *story.Story, n int) {
 	}
 }
 
+// uploads matches the calls of the ingestion API.
+func uploads() inject.Match { return inject.Match{Service: inject.Ingestion, Operation: "Upload"} }
+
+// times limits a fault to n calls.
+func times(n int, f inject.Fault) inject.Fault {
+	f.Times = n
+	return f
+}
+
+// rate limits a fault to a share of the calls for a while.
+func rate(share float64, span time.Duration, f inject.Fault) inject.Fault {
+	f.Rate, f.For = share, span
+	return f
+}
+
+// writer is the service whose death may double rows.
+const writer = "logferry-writer"
+
 // none is the window of a fault that can double no row.
 func none() int64 { return 0 }
-
-// deaths is the window of n deaths of writers: the rows of their calls in
-// flight, which the service may have taken and the ledger does not know of.
-func deaths(s *story.Story, n int) func() int64 {
-	return func() int64 { return int64(n) * s.Window() }
-}
 
 // passed waits until everything has arrived, and holds the story against the
 // promise: no row is lost, none comes twice but in the window, every dead
 // letter is kept once with its bytes (invariant 3), and nothing is left on the
-// queue, in the queue's own dead-letter queue, or on the bus. over is when the
-// fault ended; window is asked in the end.
+// queue, in the queue's own dead-letter queue, or on the bus, and an audit of
+// the bucket finds nothing missing. over is when the fault ended; window is
+// asked in the end.
 func passed(t *testing.T, s *story.Story, fault string, over time.Time, window func() int64) {
+	t.Helper()
+	arrived(t, s, fault, over, window)
+	s.Audited()
+}
+
+// arrived is passed without the audit, for when the ledger itself is lost: what
+// was delivered before is unknown to it.
+func arrived(t *testing.T, s *story.Story, fault string, over time.Time, window func() int64) {
 	t.Helper()
 	defer func() {
 		r := s.Result(fault, window(), time.Since(over))
@@ -81,6 +103,7 @@ type cast struct {
 	story    *story.Story
 	bus      *story.Bus
 	services map[string]*story.Process
+	window   int64 // of the writers that died
 }
 
 // play starts the bus and then the services, each with what env gives it. They
@@ -103,8 +126,21 @@ func (c *cast) kill(name string) {
 		c.t.Fatalf("%s ended by itself: %v\n%s", name, p.Wait(time.Minute), p.Output())
 	}
 	c.services[name].Kill()
+	c.replace(name)
+}
+
+// replace puts a service in the place of one that has died. The window of a
+// writer is what the service has taken and the ledger does not know of.
+func (c *cast) replace(name string) {
+	c.t.Helper()
+	if name == writer {
+		c.window += c.story.Unentered(c.bus.URL)
+	}
 	c.services[name] = c.story.Launch(nil, name)
 }
+
+// deaths is the window of the writers that died.
+func (c *cast) deaths() int64 { return c.window }
 
 // stop ends all services and demands that they end well.
 func (c *cast) stop() {

@@ -11,21 +11,6 @@ import (
 	"github.com/logferry/logferry/tests/story"
 )
 
-// uploads matches the calls of the ingestion API.
-func uploads() inject.Match { return inject.Match{Service: inject.Ingestion, Operation: "Upload"} }
-
-// times limits a fault to n calls.
-func times(n int, f inject.Fault) inject.Fault {
-	f.Times = n
-	return f
-}
-
-// rate limits a fault to a share of the calls for a while.
-func rate(share float64, span time.Duration, f inject.Fault) inject.Fault {
-	f.Rate, f.For = share, span
-	return f
-}
-
 // reposted is the window of calls whose answers are lost: the rows that the
 // process itself says it has posted again.
 func reposted(p *story.Process) func() int64 {
@@ -60,6 +45,7 @@ func TestChaosIngestion(t *testing.T) {
 	} {
 		t.Run(row.fault, func(t *testing.T) {
 			s := begin(t)
+			s.Config.Writer.Linger = 50 * time.Millisecond // so that there are many calls
 			rule := s.Cloud.Faults.Fail(uploads(), row.how)
 			p := s.Start("logferry", "run")
 			feed(s, 30)

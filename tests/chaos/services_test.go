@@ -14,7 +14,6 @@ const (
 	poller  = "logferry-poller"
 	fetcher = "logferry-fetcher"
 	parser  = "logferry-parser"
-	writer  = "logferry-writer"
 )
 
 // A service dies at each of its steps, by its own hand, and another takes its
@@ -42,11 +41,11 @@ func TestChaosSteps(t *testing.T) {
 		{fetcher, "fetcher.sent", 12},
 		// Invariant 2: sent and entered, but not acknowledged.
 		{fetcher, "fetcher.entered", 12},
-		{fetcher, "stage.stored", 12},
+		{fetcher, "bus.ack", 12},
 		// Invariant 2: parsed, and nothing emitted.
 		{parser, "parser.parsed", 12},
 		// Invariant 2: the rows are stored, their records not acknowledged.
-		{parser, "stage.stored", 12},
+		{parser, "bus.ack", 12},
 		// Invariant 5: the window itself: accepted, and not in the ledger.
 		{writer, "writer.accepted", 8},
 		// Invariant 5: in the ledger, not acknowledged: the parts are looked up
@@ -59,12 +58,8 @@ func TestChaosSteps(t *testing.T) {
 			feed(s, 30)
 			c.services[step.service].Died(story.Patience)
 			over := time.Now()
-			c.services[step.service] = s.Launch(nil, step.service)
-			window := none
-			if step.service == writer {
-				window = deaths(s, 1)
-			}
-			passed(t, s, step.service+" dies at "+step.point, over, window)
+			c.replace(step.service)
+			passed(t, s, step.service+" dies at "+step.point, over, c.deaths)
 			c.stop()
 		})
 	}
@@ -81,7 +76,7 @@ func TestChaosWriterDiesOnceItsOnlyPartIsEntered(t *testing.T) {
 	}
 	c.services[writer].Died(story.Patience)
 	over := time.Now()
-	c.services[writer] = s.Launch(nil, writer)
+	c.replace(writer)
 	passed(t, s, "writer dies at writer.entered, one part in work", over, none)
 	c.stop()
 }
@@ -106,12 +101,7 @@ func TestChaosKilledServices(t *testing.T) {
 				<-blows.C
 				c.kill(name)
 			}
-			over := time.Now()
-			window := none
-			if name == writer {
-				window = deaths(s, 5)
-			}
-			passed(t, s, name+" killed, 5 times", over, window)
+			passed(t, s, name+" killed, 5 times", time.Now(), c.deaths)
 			c.stop()
 		})
 	}
@@ -125,7 +115,6 @@ func TestChaosKilledServicesAndBus(t *testing.T) {
 	s.Broken()
 	blows := time.NewTicker(beat)
 	defer blows.Stop()
-	writers := 0 // that were killed
 	for i := range 150 {
 		s.Announce(i, s.Put(s.Object(i)))
 		if i%10 != 9 {
@@ -139,11 +128,8 @@ func TestChaosKilledServicesAndBus(t *testing.T) {
 		}
 		name := story.Services()[rand.N(4)]
 		t.Logf("object %d: killing %s", i, name)
-		if name == writer {
-			writers++
-		}
 		c.kill(name)
 	}
-	passed(t, s, "services and the bus killed, 15 times", time.Now(), deaths(s, writers))
+	passed(t, s, "services and the bus killed, 15 times", time.Now(), c.deaths)
 	c.stop()
 }

@@ -150,3 +150,14 @@ func (s *Story) letters(js jetstream.JetStream) []*logferryv1.DeadLetter {
 	}
 	return letters
 }
+
+// Audited demands that an audit of the bucket, since yesterday, finds no object
+// missing. It runs beside the story's processes.
+func (s *Story) Audited() {
+	s.t.Helper()
+	from := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)
+	p := s.Launch(nil, "logferry", "audit", "--connection", Connection, "--bucket", Bucket, "--from", from)
+	if err := p.Wait(time.Minute); err != nil {
+		s.t.Errorf("logferry audit ended with %v:\n%s", err, p.Output())
+	}
+}
