@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,12 +22,22 @@ import (
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/pkg/localcloud"
 	"github.com/logferry/logferry/pkg/localcloud/ingestion"
 )
 
+// The names are those of the README's examples, which so can be tried word for
+// word.
 const (
-	bucket = "demo-logs"
+	bucket         = "org-logs"
+	queueName      = "org-trail"
+	connectionName = "org-trail"
+	workspace      = "sentinel"
+	elsewhere      = "workspace-2" // where a replay may write
+)
+
+const (
 	// patience is how long nothing may arrive before the rest is given up.
 	patience = 20 * time.Second
 	stayRate = 10 // objects a second
@@ -58,10 +69,11 @@ type demo struct {
 	began   time.Time
 }
 
-// Run runs the demo until everything has arrived; with Stay until ctx ends.
-// The error says what failed, or which rows are missing or doubled.
+// Run runs the demo until everything has arrived; with Stay until ctx ends, and
+// other commands may work beside it meanwhile. The error says what failed, or
+// which rows are missing or doubled.
 func Run(ctx context.Context, o Options) error {
-	d := &demo{Options: o, metrics: prometheus.NewRegistry(), account: newAccount()}
+	d := &demo{Options: o, metrics: prometheus.NewRegistry(), account: newAccount(), began: time.Now()}
 	if d.Stay && d.Rate == 0 {
 		d.Rate = stayRate
 	}
@@ -101,16 +113,20 @@ func (d *demo) startCloud(ctx context.Context) (err error) {
 	if d.cloud, err = localcloud.Start(ctx, o); err != nil {
 		return fmt.Errorf("start the stand-ins of the clouds: %w", err)
 	}
-	// The services find AWS as they do in life: by the environment. Whatever
-	// profile the user has must not get in the way.
-	environ := append(d.cloud.Env(), "AWS_PROFILE=", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
-	for _, variable := range environ {
+	for _, variable := range d.environ() {
 		name, value, _ := strings.Cut(variable, "=")
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// environ is the environment in which AWS is found, by the services and by
+// other commands as in life. Whatever profile the user has must not get in the
+// way.
+func (d *demo) environ() []string {
+	return append(d.cloud.Env(), "AWS_PROFILE=", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 }
 
 // identity returns what makes a row one of its kind, if it can be told.
@@ -123,21 +139,33 @@ func (d *demo) identity(table string, row ingestion.Row) string {
 
 // config is what a user would write in a file.
 func (d *demo) config() (app.Config, error) {
-	queue, err := d.cloud.Feed(bucket, "demo-queue")
+	queue, err := d.cloud.Feed(bucket, queueName)
 	if err != nil {
 		return app.Config{}, fmt.Errorf("make bucket and queue: %w", err)
 	}
-	destination, err := d.cloud.Destination("sentinel", d.Dir)
+	dir, err := filepath.Abs(d.Dir) // other commands may run in another directory
+	if err != nil {
+		return app.Config{}, fmt.Errorf("find the directory: %w", err)
+	}
+	destination, err := d.cloud.Destination(workspace, dir)
 	if err != nil {
 		return app.Config{}, err
 	}
+	maps.DeleteFunc(destination.Tables, func(table string, _ connection.Rule) bool {
+		_, known := all.Formats().ForTable(table)
+		return !known
+	})
 	cfg := app.DefaultConfig()
-	cfg.Bus.Store = filepath.Join(d.Dir, "bus")
+	cfg.Bus.Store = filepath.Join(dir, "bus")
 	cfg.Bus.MaxBytes = 1 << 30
 	cfg.Admin.Address = d.Admin
 	cfg.Destinations = []connection.Destination{destination}
-	cfg.Connections = []connection.Connection{d.cloud.Connection("demo", queue, "sentinel")}
-	return cfg, nil
+	cfg.Connections = []connection.Connection{d.cloud.Connection(connectionName, queue, workspace)}
+	if !d.Stay {
+		return cfg, nil
+	}
+	cfg.Destinations = append(cfg.Destinations, connection.Destination{Name: elsewhere, Directory: filepath.Join(dir, elsewhere)})
+	return cfg, d.playground(cfg)
 }
 
 // carry feeds the bucket and runs the services until everything has arrived.

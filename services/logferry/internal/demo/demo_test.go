@@ -1,11 +1,13 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -17,10 +19,7 @@ import (
 // Services that carry nothing are found out. (That all is well with the real
 // ones is a script of the command.)
 func TestMissingRows(t *testing.T) {
-	for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-		"AWS_EC2_METADATA_DISABLED", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
-		t.Setenv(variable, os.Getenv(variable)) // the demo sets them; this sets them back
-	}
+	setBack(t)
 	idle := app.Service{Name: "poller", New: func(context.Context, *app.Env) (func(context.Context) error, error) {
 		return func(context.Context) error { return nil }, nil
 	}}
@@ -31,6 +30,52 @@ func TestMissingRows(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "logferry.log")); err != nil {
 		t.Errorf("the log is not left: %v", err)
+	}
+}
+
+// setBack sets the variables back that the demo sets.
+func setBack(t *testing.T) {
+	t.Helper()
+	for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+		"AWS_EC2_METADATA_DISABLED", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		t.Setenv(variable, os.Getenv(variable))
+	}
+}
+
+// While a demo stays, its directory has what other commands need to work beside
+// it.
+func TestPlayground(t *testing.T) {
+	setBack(t)
+	dir := t.TempDir()
+	ctx, interrupt := context.WithCancel(t.Context())
+	visited := false
+	visitor := app.Service{Name: "visitor", New: func(_ context.Context, env *app.Env) (func(context.Context) error, error) {
+		return func(context.Context) error {
+			defer interrupt()
+			visited = true
+			got, err := app.Load(filepath.Join(dir, configName))
+			if err != nil {
+				return err
+			}
+			want := env.Config
+			want.Grace = got.Grace // a service has a share of it
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("the file says\n%+v; want\n%+v", got, want)
+			}
+			return nil
+		}, nil
+	}}
+	var out bytes.Buffer
+	err := Run(ctx, Options{Stay: true, Dir: dir, Out: &out, Services: []app.Service{visitor}})
+	if !visited {
+		t.Fatalf("the services did not run: %v", err)
+	}
+	environment, err := os.ReadFile(filepath.Join(dir, environmentName))
+	if err != nil || !strings.Contains(string(environment), "export AWS_ENDPOINT_URL='http://127.0.0.1:") {
+		t.Errorf("got the environment %q, %v; want where AWS is", environment, err)
+	}
+	if text := out.String(); !strings.Contains(text, " audit -c "+filepath.Join(dir, configName)+" --connection org-trail --bucket org-logs --from ") {
+		t.Errorf("got %s; want what may be tried", text)
 	}
 }
 
