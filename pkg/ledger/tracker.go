@@ -47,6 +47,7 @@ type passage struct {
 	turn    chan struct{} // holds a token while somebody begins
 	entered bool          // as done, here and first; of who enters it
 	seen    time.Time     // of who watches
+	tried   uint32        // the last attempt, of whose turn it is
 
 	// The rest is guarded by the tracker.
 	account  Account
@@ -287,9 +288,11 @@ func (t *Tracker) all(published bool) []*passage {
 
 // attempt returns p's object as a new attempt. Attempts are named by the
 // seconds since the object was seen: whoever adopts it, no two have the same
-// name, and nobody has to remember the last one.
+// name, and nobody has to remember the last one. A clock that is behind that of
+// who has seen it gives no name twice.
 func (p *passage) attempt(now time.Time) *logferryv1.Object {
 	o := proto.CloneOf(p.object)
-	o.Attempt = uint32(max(1, now.Sub(p.seen)/time.Second))
+	p.tried = max(p.tried+1, uint32(max(0, now.Sub(p.seen)/time.Second)))
+	o.Attempt = p.tried
 	return o
 }

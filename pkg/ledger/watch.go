@@ -36,6 +36,9 @@ func (c *course) advance(p Progress) (over bool) {
 		return true
 	case c.stream == len(p.Streams): // it was before, and nobody could see to it
 		return true
+	case p.Streams[c.stream].Last < c.end: // the stream has lost its end, perhaps with the object's work
+		*c = course{}
+		return false
 	case p.Streams[c.stream].Settled < c.end:
 		return false
 	}

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/logferry/logferry/pkg/ledger"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -67,6 +69,45 @@ func TestLostObject(t *testing.T) {
 		r.record(fetched(id("a"), 0))
 		if !w.isDone() {
 			t.Error("it is not done")
+		}
+	})
+}
+
+// A stream that has lost its end, as after a loss of power, does not hold up
+// the finding of what was lost with it, however little comes after.
+func TestStreamWentBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t).run()
+		r.begin("a")
+		f := func(want int, streams ...uint64) {
+			t.Helper()
+			r.stages("one", streams...)
+			pass(look)
+			r.lost("a", want)
+		}
+		f(0, 9, 9, 90, 90, 900, 900)
+		f(0, 9, 9, 95, 90, 900, 900) // fetched: its records lie before 95
+		f(0, 9, 9, 93, 93, 900, 900) // 94 and 95 are gone: the course begins anew
+		f(0, 9, 9, 93, 93, 900, 900)
+		f(0, 9, 9, 93, 93, 900, 900)
+		f(0, 9, 9, 93, 93, 900, 900)
+		f(1, 9, 9, 93, 93, 900, 900)
+	})
+}
+
+// No two attempts of a tracker have the same name, whatever the clock says: the
+// bus would take the second for the first.
+func TestAttemptsWithAClockThatIsWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t).run()
+		e := seen(id("a"))
+		e.Time = timestamppb.New(time.Now().Add(time.Hour)) // by a process whose clock is fast
+		r.record(e)
+		r.begin("a")
+		r.stages("one", 9, 9, 90, 90, 900, 900)
+		pass(10 * look)
+		if got := r.attempts("a"); len(got) < 2 || !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("got attempts %v; want several, each higher than the one before", got)
 		}
 	})
 }
