@@ -51,15 +51,32 @@ type Topology struct {
 	Destinations map[string][]string
 }
 
+// consumers returns the services' durable consumers with their filters, by
+// stream.
+func (t Topology) consumers() map[string]map[string]string {
+	all := map[string]map[string]string{
+		streamObjects: {durableFetcher: subject(subjectObjects, ">")},
+		streamRaw:     {durableParser: subject(subjectRaw, ">")},
+	}
+	for destination, tables := range t.Destinations {
+		writers := make(map[string]string, len(tables))
+		for _, table := range tables {
+			writers[writerDurable(destination, table)] = subject(subjectRows, destination, table, ">")
+		}
+		all[rowsStream(destination)] = writers
+	}
+	return all
+}
+
 // Bootstrap creates the streams and the durable consumers, or brings them up
 // to the configuration. It is the only place that does; it changes nothing
 // that is as it should be, so every process may call it.
 func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
 	b.topology = t
-	b.wanted = map[string]bool{durableFetcher: true, durableParser: true}
-	for destination, tables := range t.Destinations {
-		for _, table := range tables {
-			b.wanted[writerDurable(destination, table)] = true
+	b.wanted = map[string]bool{}
+	for _, durables := range t.consumers() {
+		for durable := range durables {
+			b.wanted[durable] = true
 		}
 	}
 	if err := b.build(ctx); err != nil {
@@ -69,11 +86,13 @@ func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
 }
 
 // rebuild makes anew what a server that lost its data no longer has. What was
-// on it is lost; what comes from now on is carried.
-func (b *Bus) rebuild(ctx context.Context, lost string) {
+// in a stream is lost; what comes from now on is carried. A consumer begins
+// again with all that its stream holds: what was settled before is known to the
+// ledger.
+func (b *Bus) rebuild(ctx context.Context, lost error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	b.log.Error("the bus has lost a stream, with what was in it; making it anew", "stream", lost)
+	b.log.Error("the bus has lost a stream with what was in it, or a consumer; making it anew", "err", lost)
 	if err := b.build(ctx); err != nil {
 		b.log.Warn("cannot make the streams anew; trying again", "err", err)
 	}
@@ -96,16 +115,9 @@ func (b *Bus) build(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.ensureConsumer(ctx, streamObjects, durableFetcher, subjectObjects+".>"); err != nil {
-		return err
-	}
-	if err := b.ensureConsumer(ctx, streamRaw, durableParser, subjectRaw+".>"); err != nil {
-		return err
-	}
-	for destination, tables := range b.topology.Destinations {
-		for _, table := range tables {
-			filter := subject(subjectRows, destination, table, ">")
-			if err := b.ensureConsumer(ctx, rowsStream(destination), writerDurable(destination, table), filter); err != nil {
+	for stream, durables := range b.topology.consumers() {
+		for durable, filter := range durables {
+			if err := b.ensureConsumer(ctx, stream, durable, filter); err != nil {
 				return err
 			}
 		}

@@ -68,8 +68,8 @@ func (g *gate) run(closing <-chan struct{}) {
 	for {
 		r, err := g.bus.read(context.Background(), g.stream) // JetStream's own timeout bounds it
 		switch {
-		case errors.Is(err, jetstream.ErrStreamNotFound):
-			g.bus.rebuild(context.Background(), g.stream)
+		case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConsumerNotFound):
+			g.bus.rebuild(context.Background(), err)
 		case err != nil:
 			g.bus.log.Warn("cannot read the backlog of a stream", "stream", g.stream, "err", err)
 		case err == nil:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/sourcegraph/conc"
 
 	"github.com/logferry/logferry/pkg/batch"
@@ -238,10 +239,34 @@ func TestProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "another epoch", func() bool {
-		b.rebuild(t.Context(), streamRaw)
+		b.rebuild(t.Context(), jetstream.ErrStreamNotFound)
 		after, err := b.Ledger().Progress(t.Context(), "sentinel")
 		return err == nil && after.Epoch != before.Epoch
 	})
+}
+
+// A consumer that is missing has settled nothing. One that is gone for good is
+// made anew.
+func TestProgressWithoutAConsumer(t *testing.T) {
+	b := open(t)
+	progress := func() error {
+		_, err := b.Ledger().Progress(t.Context(), "sentinel")
+		return err
+	}
+	f := func(stream, durable string) {
+		t.Helper()
+		if err := b.js.DeleteConsumer(t.Context(), stream, durable); err != nil {
+			t.Fatal(err)
+		}
+		if err := progress(); err == nil || !strings.Contains(err.Error(), durable) {
+			t.Errorf("without %s: error = %v; want that it is missing", durable, err)
+		}
+	}
+	f(rowsStream("sentinel"), writerDurable("sentinel", "AWSVPCFlow"))
+	f(streamRaw, durableParser)
+	f(streamObjects, durableFetcher)
+	b.PublishObjects() // its gate sees to all of them
+	waitFor(t, "progress", func() bool { return progress() == nil })
 }
 
 // A bus that another version has laid out is refused, not worked on.

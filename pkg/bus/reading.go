@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -28,8 +29,28 @@ func (b *Bus) read(ctx context.Context, stream string) (reading, error) {
 	}
 	info := s.CachedInfo()
 	r := reading{stream: stream, created: info.Created, state: info.State, maxBytes: info.Config.MaxBytes}
-	r.consumers, err = b.consumers(ctx, stream)
-	return r, err
+	if r.consumers, err = b.consumers(ctx, stream); err != nil {
+		return r, err
+	}
+	return r, b.complete(ctx, &r)
+}
+
+// complete adds the consumers that the list was without, and fails if there is
+// one that cannot be asked: without it, what it has not settled would look
+// settled. A cluster lists those that have no leader at the moment as if they
+// were not there.
+func (b *Bus) complete(ctx context.Context, r *reading) error {
+	for durable := range b.topology.consumers()[r.stream] {
+		if slices.ContainsFunc(r.consumers, func(info *jetstream.ConsumerInfo) bool { return info.Name == durable }) {
+			continue
+		}
+		consumer, err := b.js.Consumer(ctx, r.stream, durable)
+		if err != nil {
+			return fmt.Errorf("consumer %s of stream %s: %w", durable, r.stream, err)
+		}
+		r.consumers = append(r.consumers, consumer.CachedInfo())
+	}
+	return nil
 }
 
 func (r reading) limit() int64 {
