@@ -92,6 +92,9 @@ func (e *Emitter[T]) Bury(ctx context.Context, l DeadLetter) error {
 func (e *Emitter[T]) letterID(delivery string, l DeadLetter) string {
 	sum := sha256.Sum256(l.Body)
 	mark := fmt.Sprintf("%s.%s.%d.%s", e.stage, delivery, l.Offset, hex.EncodeToString(sum[:8]))
+	if l.SentRecords > 0 { // it holds what follows them, and stands for no other rest
+		mark += fmt.Sprintf(".%d", l.SentRecords)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.buried == nil {

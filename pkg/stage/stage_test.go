@@ -203,6 +203,25 @@ func TestRejected(t *testing.T) {
 	f(&world{buryErr: boom}, bad, away, "retry x")
 }
 
+// Letters of one delivery that hold different rests of it are different letters:
+// the one does not stand for the other.
+func TestLettersOfDifferentRests(t *testing.T) {
+	w := (&world{}).add("x").add("x").add("x")
+	rests := []int64{5, 2, 5}
+	w.run(t, func(context.Context, string, *Emitter[string]) error {
+		cause := sent{fault.Permanent(fault.Truncated, errors.New("boom")), rests[0]}
+		rests = rests[1:]
+		return cause
+	})
+	ids := map[string]bool{}
+	for _, l := range w.letters {
+		ids[l.ID] = true
+	}
+	if len(w.letters) != 3 || len(ids) != 2 {
+		t.Errorf("%d letters with the ids %v; want 3, with 2 ids", len(w.letters), ids)
+	}
+}
+
 // The letter of a whole delivery keeps how many of its records were sent.
 func TestSentRecordsAreKept(t *testing.T) {
 	f := func(cause error, want int64) {
