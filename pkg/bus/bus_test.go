@@ -104,6 +104,35 @@ func TestObjectTravels(t *testing.T) {
 	}
 }
 
+// The letter of an object is the same whatever the attempt: the rest of it is
+// carried once.
+func TestLetterOfAnObject(t *testing.T) {
+	b := open(t)
+	o := &logferryv1.Object{Id: "o1", Connection: "org-trail", Bucket: "logs", Key: "k", Size: 12}
+	p := b.PublishObjects()
+	publish(t, p, o)
+	again := proto.CloneOf(o)
+	again.Attempt = 7
+	publish(t, p, again)
+	s, err := b.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(d stage.Delivery[*logferryv1.Object]) {
+		t.Helper()
+		l := d.Letter()
+		got := new(logferryv1.Object)
+		if err := proto.Unmarshal(l.Body, got); err != nil || !proto.Equal(got, o) || l.ID != "o1" || l.BodySize != int64(len(l.Body)) {
+			t.Errorf("letter %s of %v, %d bytes, %v; want o1 of %v", l.ID, got, l.BodySize, err, o)
+		}
+		if err := d.Ack(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	f(next(t, s))
+	f(next(t, s))
+}
+
 func TestBatchTravelsWithItsMeta(t *testing.T) {
 	for _, compression := range []string{"snappy", "none"} {
 		t.Run(compression, func(t *testing.T) {

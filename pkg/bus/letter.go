@@ -6,6 +6,7 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/logferry/logferry/pkg/stage"
 )
@@ -20,6 +21,12 @@ func objectLetter(msg jetstream.Msg) stage.DeadLetter {
 		return l
 	}
 	l.ID = o.GetId() // whatever the attempt
+	if o.GetAttempt() > 0 {
+		o.Attempt = 0
+		if body, err := proto.Marshal(o); err == nil {
+			l.Body, l.BodySize = body, int64(len(body))
+		}
+	}
 	l.Connection, l.Object, l.Bucket, l.Key = o.GetConnection(), o.GetId(), o.GetBucket(), o.GetKey()
 	l.Version, l.ETag = o.GetVersionId(), o.GetEtag()
 	return l
