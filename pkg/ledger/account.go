@@ -14,9 +14,15 @@ type Account struct {
 	SeenAt time.Time
 
 	fetched *logferryv1.Fetched
-	parts   map[uint32]struct{} // that are settled
+	parts   map[uint32]tally // that are settled
 	sum     logferryv1.PartSettled
 	done    *logferryv1.Done
+}
+
+// tally is what a settled part accounts for.
+type tally struct {
+	records  uint64
+	rejected bool // with the rest of the object: then they are not counted
 }
 
 // NewAccount returns the account of the events, in any order.
@@ -46,9 +52,9 @@ func (a *Account) Add(e *logferryv1.LedgerEvent) {
 			return
 		}
 		if a.parts == nil {
-			a.parts = make(map[uint32]struct{})
+			a.parts = make(map[uint32]tally)
 		}
-		a.parts[p.GetPart()] = struct{}{}
+		a.parts[p.GetPart()] = tally{p.GetDelivered() + p.GetDead() + p.GetFiltered(), p.GetRejected()}
 		a.sum.Delivered += p.GetDelivered()
 		a.sum.Dead += p.GetDead()
 		a.sum.Filtered += p.GetFiltered()
@@ -83,6 +89,19 @@ func (a *Account) Fetched() *logferryv1.Fetched { return a.fetched }
 
 // Settled returns how many parts are settled.
 func (a *Account) Settled() int { return len(a.parts) }
+
+// Accounted returns how many records are in the parts at the object's beginning
+// that are settled: up to the first that is not, or that was rejected with the
+// rest.
+func (a *Account) Accounted() (records uint64) {
+	for part := uint32(0); ; part++ {
+		t, ok := a.parts[part]
+		if !ok || t.rejected {
+			return records
+		}
+		records += t.records
+	}
+}
 
 // Total returns what became of the object so far.
 func (a *Account) Total() *logferryv1.Done {

@@ -120,7 +120,7 @@ func (f *fetcher) handle(ctx context.Context, in *logferryv1.Object, out *stage.
 	}
 	fetched, err := f.fetch(ctx, in, settled, out)
 	if err != nil {
-		return err
+		return f.abandon(ctx, in, err)
 	}
 	if err := out.Flush(ctx); err != nil {
 		return err

@@ -341,6 +341,38 @@ func TestRejectedIsEntered(t *testing.T) {
 	}
 }
 
+// An object of which something was sent before it could not be read any more:
+// its letter leaves out what is accounted for by then.
+func TestDeniedAfterSomeWasSent(t *testing.T) {
+	f := func(skip uint64, want int64, settled ...*logferryv1.PartSettled) {
+		t.Helper()
+		w := newWorld(t, nil)
+		text, _, _ := lines(45, nil)
+		o := w.put("waf/a", text)
+		o.SkipRecords = skip
+		w.breakAt(35, errors.New("the connection was reset"))
+		if d := w.deliver(o); d.how != "retry" {
+			t.Fatalf("settled by %s; want it tried again", d.how)
+		}
+		for _, p := range settled {
+			w.enter(ledger.Part(o.GetConnection(), o.GetId(), p))
+		}
+		w.breakAt(0, errBroken)
+		d := w.deliver(o)
+		if d.how != "reject" || d.letters[0].SentRecords != want {
+			t.Errorf("settled by %s, letters %+v; want one with %d records sent", d.how, d.letters, want)
+		}
+	}
+	ten := func(part uint32) *logferryv1.PartSettled {
+		return &logferryv1.PartSettled{Part: part, Delivered: 7, Dead: 2, Filtered: 1}
+	}
+	f(0, 0)
+	f(0, 20, ten(0), ten(1))
+	f(5, 25, ten(0), ten(1))
+	f(0, 10, ten(0), ten(2))
+	f(0, 10, ten(0), &logferryv1.PartSettled{Part: 1, Rejected: true}, ten(2))
+}
+
 // An object that was sent whole and is gone when the bus has lost a part of it:
 // what is not settled is rejected, the rest keeps its account.
 func TestObjectGoneOnAFurtherAttempt(t *testing.T) {
