@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,4 +138,19 @@ func TestOutlive(t *testing.T) {
 			t.Errorf("it ended after %v; want 10s", took)
 		}
 	})
+}
+
+// The list of reasons has every constant, in the same order.
+func TestReasons(t *testing.T) {
+	source, err := os.ReadFile("reason.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []Reason
+	for _, found := range regexp.MustCompile(`Reason = "(\w+)"`).FindAllSubmatch(source, -1) {
+		want = append(want, Reason(found[1]))
+	}
+	if got := Reasons(); !slices.Equal(got, want) {
+		t.Errorf("got %v; want %v", got, want)
+	}
 }

@@ -52,3 +52,12 @@ const (
 	// RowRejected: the destination refuses this row.
 	RowRejected Reason = "row_rejected"
 )
+
+// Reasons returns all reasons.
+func Reasons() []Reason {
+	return []Reason{
+		Internal, Undecodable, UnknownNotification, BucketNotAllowed, ObjectMissing, ObjectDenied, NoConnection,
+		ObjectArchived, ObjectChanged, Truncated, Corrupt, TooLarge, Unsupported, Unrouted, NoRule, RecordTooLarge,
+		BadRecord, RowTooLarge, RowRejected,
+	}
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,33 +43,48 @@ The status is 0 when nothing is missing and 3 when something is.`,
 			err = errors.New("--bucket is missing; name the bucket to list")
 		case o.Wait < 0:
 			err = errors.New("--wait must not be negative")
-		case *output != "table" && *output != "json":
-			err = fmt.Errorf("there is no output %q; there are table, json", *output)
+		default:
+			err = oneOf("output", *output, "table", "json")
 		}
 		if err != nil {
 			return app.Usage(err)
 		}
-		o.Bucket, o.Prefix, o.JSON, o.Hint = p.bucket, p.prefix, *output == "json", p.hint()
+		o.Bucket, o.Prefix, o.JSON, o.Carry, o.List = p.bucket, p.prefix, *output == "json", p.carry(), p.list()
 		o.Out, o.Notes = c.OutOrStdout(), c.ErrOrStderr()
 		return runAudit(c, p, o)
 	}
 	return c
 }
 
-// hint is the command that carries what an audit of the place finds missing.
-func (p *place) hint() string {
-	words := []string{"logferry", "backfill", "--config", p.config, "--connection", p.connection, "--bucket", p.bucket, "--from", p.from}
-	for _, flag := range [][2]string{{"--to", p.to}, {"--prefix", p.prefix}} {
-		if flag[1] != "" {
-			words = append(words, flag[0], flag[1])
-		}
-	}
-	for i, w := range words {
-		if strings.ContainsFunc(w, func(r rune) bool { return !isPlain(r) }) {
-			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+// carry is the command that carries what an audit of the place finds missing.
+func (p *place) carry() string {
+	return p.command([]string{"backfill"}, "from", p.from, "to", p.to, "prefix", p.prefix)
+}
+
+// list is the command that lists what an audit of the place finds dead.
+func (p *place) list() string {
+	return p.command([]string{"dead", "list"}, "prefix", p.prefix)
+}
+
+// command is a command about the place, fit to be pasted into a shell. Flags
+// are names and values; those without a value are left out.
+func (p *place) command(name []string, flags ...string) string {
+	words := append([]string{"logferry"}, name...)
+	flags = append([]string{"config", p.config, "connection", p.connection, "bucket", p.bucket}, flags...)
+	for ; len(flags) > 0; flags = flags[2:] {
+		if flags[1] != "" {
+			words = append(words, "--"+flags[0], shellWord(flags[1]))
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// shellWord is a word as a shell takes it.
+func shellWord(word string) string {
+	if strings.ContainsFunc(word, func(r rune) bool { return !isPlain(r) }) {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }
 
 // isPlain reports whether a shell takes the character as it is.
@@ -79,10 +93,6 @@ func isPlain(r rune) bool {
 }
 
 func runAudit(c *cobra.Command, p place, o audit.Options) error {
-	log, err := app.Logger(c.ErrOrStderr(), p.level)
-	if err != nil {
-		return app.Usage(err)
-	}
 	cfg, from, err := p.load()
 	if err != nil {
 		return err
@@ -96,12 +106,12 @@ func runAudit(c *cobra.Command, p place, o audit.Options) error {
 		workers = nil
 	}
 	var sum audit.Count
-	err = app.Beside(c.Context(), cfg, log, workers, func(ctx context.Context, env *app.Env) (err error) {
+	err = p.work(c, cfg, workers, func(ctx context.Context, env *app.Env) (err error) {
 		sum, err = audit.Run(ctx, env, o)
 		return err
 	})
 	if err == nil && sum.Missing > 0 {
-		return &app.StatusError{Status: statusIncomplete, Err: fmt.Errorf("%d of %d objects are missing", sum.Missing, sum.Objects)}
+		return incomplete("%d of %d objects are missing", sum.Missing, sum.Objects)
 	}
 	return err
 }

@@ -18,29 +18,24 @@ import (
 	"github.com/logferry/logferry/services/logferry/internal/bucket"
 )
 
-// statusIncomplete is the exit status of backfill when objects died, and of
-// audit when objects are missing.
-const statusIncomplete = 3
-
 // pollerShare is the part of what a poller may hold that a backfill may hold
 // beside it.
 const pollerShare = 4
 
 // place is what backfill and audit look at: the flags that they share.
 type place struct {
-	config, level      string
+	site
 	connection, bucket string
 	prefix, from, to   string
 }
 
 func (p *place) flags(c *cobra.Command) {
-	c.Flags().StringVarP(&p.config, "config", "c", "", "configuration `FILE` (required)")
+	p.site.flags(c)
 	c.Flags().StringVar(&p.connection, "connection", "", "`NAME` of the connection that reads the bucket (required)")
 	c.Flags().StringVar(&p.bucket, "bucket", "", "`BUCKET` to look at (required)")
 	c.Flags().StringVar(&p.prefix, "prefix", "", "look only at keys that begin with this `TEXT`")
 	c.Flags().StringVar(&p.from, "from", "", "first `DAY`, UTC: 2026-11-23 (required)")
 	c.Flags().StringVar(&p.to, "to", "", "last `DAY`, UTC, inclusive; empty: until now")
-	c.Flags().StringVar(&p.level, "log-level", "warn", "`LEVEL` of the log: debug, info, warn or error")
 }
 
 // span reads the days. A missing first day is an error unless it may be.
@@ -71,10 +66,7 @@ func (p *place) span(required bool) (span bucket.Span, err error) {
 
 // load reads the configuration and finds the connection.
 func (p *place) load() (app.Config, connection.Connection, error) {
-	if p.config == "" {
-		return app.Config{}, connection.Connection{}, app.Usage(errors.New("--config is missing; name the configuration file"))
-	}
-	cfg, err := app.Load(p.config)
+	cfg, err := p.site.load()
 	if err != nil {
 		return cfg, connection.Connection{}, err
 	}
@@ -84,6 +76,9 @@ func (p *place) load() (app.Config, connection.Connection, error) {
 			return cfg, c, nil
 		}
 		names = append(names, c.Name)
+	}
+	if p.connection == "" {
+		return cfg, connection.Connection{}, app.Usage(fmt.Errorf("--connection is missing; name one of the configuration's: %s", strings.Join(names, ", ")))
 	}
 	return cfg, connection.Connection{}, app.Usage(fmt.Errorf("--connection %q is none of the configuration's: %s", p.connection, strings.Join(names, ", ")))
 }
@@ -109,6 +104,8 @@ if objects, or records in them, became dead letters.`,
 	var p place
 	p.flags(c)
 	var o backfill.Options
+	c.Flags().Lookup("from").Usage = "first `DAY`, UTC: 2026-11-23 (required, but with --keys)"
+	c.Flags().Lookup("bucket").Usage = "`BUCKET` to look at (required, unless --keys names it)"
 	keys := c.Flags().String("keys", "", "carry the objects that this `FILE` lists, one key a line, instead of a walk; - is standard input")
 	c.Flags().IntVar(&o.InFlight, "in-flight", 256, "at most `N` objects on their way at a time")
 	c.Flags().Float64Var(&o.Rate, "rate", 0, "begin at most `N` objects a second; 0: no limit")
@@ -162,10 +159,6 @@ func fromFile(path string, stdin io.Reader, f func(io.Reader) error) error {
 }
 
 func runBackfill(c *cobra.Command, p place, o backfill.Options) error {
-	log, err := app.Logger(c.ErrOrStderr(), p.level)
-	if err != nil {
-		return app.Usage(err)
-	}
 	cfg, from, err := p.load()
 	if err != nil {
 		return err
@@ -180,19 +173,12 @@ func runBackfill(c *cobra.Command, p place, o backfill.Options) error {
 		workers = nil
 	}
 	var total backfill.Tally
-	err = app.Beside(c.Context(), cfg, log, workers, func(ctx context.Context, env *app.Env) (err error) {
+	err = p.work(c, cfg, workers, func(ctx context.Context, env *app.Env) (err error) {
 		total, err = backfill.Run(ctx, env, o)
 		return err
 	})
 	if err == nil && total.Dead > 0 {
-		err = fmt.Errorf("something of %d objects is a dead letter; see logferry dead list --connection %s", total.Dead, from.Name)
-		return &app.StatusError{Status: statusIncomplete, Err: err}
+		return incomplete("something of %d objects is a dead letter; see logferry dead list --config %s --connection %s", total.Dead, shellWord(p.config), from.Name)
 	}
 	return err
-}
-
-// carriers are the services that carry what others than pollers have put on the
-// bus.
-func carriers() ([]app.Service, error) {
-	return choose(services(), []string{"fetcher", "parser", "writer"})
 }

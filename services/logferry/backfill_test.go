@@ -23,16 +23,19 @@ func TestSpan(t *testing.T) {
 	f("", "", bucket.Span{})
 }
 
-// The command that an audit proposes can be pasted into a shell.
-func TestHint(t *testing.T) {
+// The commands that an audit proposes can be pasted into a shell.
+func TestHints(t *testing.T) {
 	f := func(p place, want string) {
 		t.Helper()
-		if got := p.hint(); got != want {
+		if got := p.carry(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	p := place{config: "logferry.yaml", connection: "org-trail", bucket: "org-logs", from: "2026-11-01"}
+	p := place{site: site{config: "logferry.yaml"}, connection: "org-trail", bucket: "org-logs", from: "2026-11-01"}
 	f(p, "logferry backfill --config logferry.yaml --connection org-trail --bucket org-logs --from 2026-11-01")
+	if got, want := p.list(), "logferry dead list --config logferry.yaml --connection org-trail --bucket org-logs"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 	p.to, p.prefix = "2026-11-30", "a b/o'c/$x"
 	f(p, `logferry backfill --config logferry.yaml --connection org-trail --bucket org-logs --from 2026-11-01 --to 2026-11-30 --prefix 'a b/o'\''c/$x'`)
 }

@@ -12,12 +12,10 @@ import (
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/fault"
+	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/services/logferry/internal/dead"
 )
-
-// statusDead is the exit status of dead redrive when letters are left: refused,
-// or with what has died again.
-const statusDead = 3
 
 func deadCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -47,14 +45,9 @@ A letter is named by the first letters of its token, four or more.`,
 // graves is which bus and which letters a command is about: the flags that the
 // commands share.
 type graves struct {
-	config, level string
-	since, until  string
-	filter        bus.LetterFilter
-}
-
-func (g *graves) flags(c *cobra.Command) {
-	c.Flags().StringVarP(&g.config, "config", "c", "", "configuration `FILE` (required)")
-	c.Flags().StringVar(&g.level, "log-level", "warn", "`LEVEL` of the log: debug, info, warn or error")
+	site
+	times
+	filter bus.LetterFilter
 }
 
 func (g *graves) filters(c *cobra.Command) {
@@ -68,62 +61,73 @@ func (g *graves) filters(c *cobra.Command) {
 	c.Flags().StringVar(&f.Bucket, "bucket", "", "letters of objects in this `BUCKET`")
 	c.Flags().StringVar(&f.KeyPrefix, "prefix", "", "letters of objects whose key begins with this `TEXT`")
 	c.Flags().StringVar(&f.Object, "object", "", "letters of the object with this `ID`")
-	c.Flags().StringVar(&g.since, "since", "", "letters stored since this `TIME`: RFC 3339, or an age such as 24h")
+	c.Flags().StringVar(&g.since, "since", "", "letters stored since this `TIME`: "+howTimes)
 	c.Flags().StringVar(&g.until, "until", "", "letters stored before this `TIME`")
-	c.Flags().IntVar(&f.Limit, "limit", 0, "at most `N` letters; 0: all")
+	c.Flags().IntVar(&f.Limit, "limit", 0, "at most `N` letters, the oldest; 0: all")
 }
 
-// choice reads which letters are meant. Unless all is set, names or a filter
+// choice reads which letters are meant. Unless every one is, names or a filter
 // must say so.
-func (g *graves) choice(names []string, all bool) (dead.Choice, error) {
+func (g *graves) choice(names []string, every bool) (dead.Choice, error) {
 	filtered := g.filter != bus.LetterFilter{} || g.since != "" || g.until != ""
 	switch {
-	case len(names) > 0 && (filtered || all):
+	case len(names) > 0 && (filtered || every):
 		return dead.Choice{}, errors.New("name letters, or choose them by flags, not both")
-	case len(names) == 0 && !filtered && !all:
+	case len(names) == 0 && !filtered && !every:
 		return dead.Choice{}, errors.New("no letter is named; choose some by flags, or all with --all")
 	case g.filter.Limit < 0:
 		return dead.Choice{}, errors.New("--limit must not be negative")
 	}
+	if err := g.check(); err != nil {
+		return dead.Choice{}, err
+	}
 	var err error
-	if g.filter.Since, err = moment("since", g.since, time.Now()); err != nil {
-		return dead.Choice{}, err
-	}
-	if g.filter.Until, err = moment("until", g.until, time.Now()); err != nil {
-		return dead.Choice{}, err
-	}
-	return dead.Choice{Names: names, Filter: g.filter}, nil
+	g.filter.Since, g.filter.Until, err = g.span(time.Now())
+	return dead.Choice{Names: names, Filter: g.filter}, err
 }
 
-// moment reads a time, or how long before now it is.
-func moment(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
+// check refuses what no letter can have. Connections and destinations may be
+// gone from the configuration, and have letters all the same.
+func (g *graves) check() error {
+	var stages, formats []string
+	for _, s := range services() {
+		stages = append(stages, s.Name)
 	}
-	if age, err := time.ParseDuration(text); err == nil && age >= 0 {
-		return now.Add(-age), nil
+	for _, f := range all.Formats() {
+		formats = append(formats, f.Name)
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("--%s %q is no time; write it like 2026-11-23T14:00:00Z, or an age like 24h", flag, text)
+	for _, field := range []struct {
+		what, word string
+		known      []string
+	}{
+		{"stage", g.filter.Stage, stages}, {"reason", g.filter.Reason, reasons()},
+		{"table", g.filter.Table, all.Formats().Tables()}, {"format", g.filter.Format, formats},
+	} {
+		if field.word == "" {
+			continue
+		}
+		if err := oneOf(field.what, field.word, field.known...); err != nil {
+			return err
+		}
 	}
-	return at, nil
+	return nil
+}
+
+func reasons() []string {
+	var texts []string
+	for _, r := range fault.Reasons() {
+		texts = append(texts, string(r))
+	}
+	return texts
 }
 
 // work calls f beside the services that work on the bus, or that are given.
 func (g *graves) work(c *cobra.Command, services []app.Service, f func(context.Context, *app.Env) error) error {
-	if g.config == "" {
-		return app.Usage(errors.New("--config is missing; name the configuration file"))
-	}
-	log, err := app.Logger(c.ErrOrStderr(), g.level)
-	if err != nil {
-		return app.Usage(err)
-	}
-	cfg, err := app.Load(g.config)
+	cfg, err := g.load()
 	if err != nil {
 		return err
 	}
-	return app.Beside(c.Context(), cfg, log, services, f)
+	return g.site.work(c, cfg, services, f)
 }
 
 func deadList() *cobra.Command {
@@ -140,8 +144,8 @@ func deadList() *cobra.Command {
 	output := c.Flags().String("output", dead.Table, "`FORM` of the list: table or json, an object a line")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		choice, err := g.choice(nil, true)
-		if err == nil && *output != dead.Table && *output != dead.JSONLines {
-			err = fmt.Errorf("there is no output %q; there are %s, %s", *output, dead.Table, dead.JSONLines)
+		if err == nil {
+			err = oneOf("output", *output, dead.Table, dead.JSONLines)
 		}
 		if err != nil {
 			return app.Usage(err)
@@ -247,10 +251,10 @@ removed only with --yes.`,
 	}
 	g.flags(c)
 	g.filters(c)
-	all := c.Flags().Bool("all", false, "all letters")
+	every := c.Flags().Bool("all", false, "all letters")
 	yes := c.Flags().Bool("yes", false, "do remove the letters that the flags choose")
 	c.RunE = func(c *cobra.Command, names []string) error {
-		choice, err := g.choice(names, *all)
+		choice, err := g.choice(names, *every)
 		if err == nil && len(names) == 0 && !*yes {
 			err = errors.New("this removes every letter that the flags choose: see them with dead list, then add --yes")
 		}
@@ -283,20 +287,23 @@ The status is 3 if something died again, or if a letter cannot be redriven.`,
 	}
 	g.flags(c)
 	g.filters(c)
-	all := c.Flags().Bool("all", false, "all letters")
+	every := c.Flags().Bool("all", false, "all letters")
 	dry := c.Flags().Bool("dry-run", false, "only say what would be done with each letter")
 	c.RunE = func(c *cobra.Command, names []string) error {
-		choice, err := g.choice(names, *all)
+		choice, err := g.choice(names, *every)
 		if err != nil {
 			return app.Usage(err)
 		}
 		if *dry {
 			return g.work(c, nil, func(ctx context.Context, env *app.Env) error {
 				refused, err := dead.DryRun(ctx, env, choice, c.OutOrStdout())
-				return errors.Join(err, left(refused > 0, "letters that cannot be redriven: %d", refused))
+				if err == nil && refused > 0 {
+					err = incomplete("letters that cannot be redriven: %d", refused)
+				}
+				return err
 			})
 		}
-		workers, err := choose(services(), []string{"fetcher", "parser", "writer"})
+		workers, err := carriers()
 		if err != nil {
 			return err
 		}
@@ -311,16 +318,10 @@ The status is 3 if something died again, or if a letter cannot be redriven.`,
 			return err
 		case o.Failed > 0:
 			return fmt.Errorf("letters that failed: %d; redrive them again", o.Failed)
+		case o.Dead > 0 || o.Rejected > 0 || o.Refused > 0:
+			return incomplete("not all could be delivered: see logferry dead list --config %s", shellWord(g.config))
 		}
-		return left(o.Dead > 0 || o.Rejected > 0 || o.Refused > 0, "not all could be delivered: see logferry dead list")
-	}
-	return c
-}
-
-// left is the error of status 3, if there is one.
-func left(is bool, format string, args ...any) error {
-	if !is {
 		return nil
 	}
-	return &app.StatusError{Status: statusDead, Err: fmt.Errorf(format, args...)}
+	return c
 }

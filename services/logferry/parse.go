@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,9 +14,6 @@ import (
 	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/services/logferry/internal/parse"
 )
-
-// statusRejected is the exit status of parse when something was set aside.
-const statusRejected = 3
 
 func parseCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -51,8 +47,8 @@ the decompressed file and the reason; so is a file. The status is then 3.`,
 				return err
 			}
 		}
-		if !slices.Contains(parse.Outputs(), *output) {
-			return app.Usage(fmt.Errorf("there is no output %q; there are %s", *output, strings.Join(parse.Outputs(), ", ")))
+		if err := oneOf("output", *output, parse.Outputs()...); err != nil {
+			return app.Usage(err)
 		}
 		if err := inputs(files, *path); err != nil {
 			return err
@@ -72,8 +68,7 @@ func parseTo(c *cobra.Command, w io.Writer, output string, f *format.Format, fil
 		return err
 	}
 	if p.Records+p.Objects > 0 {
-		err := fmt.Errorf("rejected records: %d, files: %d", p.Records, p.Objects)
-		return &app.StatusError{Status: statusRejected, Err: err}
+		return incomplete("rejected records: %d, files: %d", p.Records, p.Objects)
 	}
 	return nil
 }

@@ -21,7 +21,9 @@ import (
 
 // replayFlags are the flags of replay as they were written.
 type replayFlags struct {
-	config, from, connection, table, since, until, to, output, level string
+	site
+	times
+	from, connection, table, to, output string
 
 	rate            int
 	dryRun, restart bool
@@ -46,7 +48,7 @@ status is 3 if something became a dead letter.`,
 		Args: app.NoArgs,
 	}
 	var f replayFlags
-	c.Flags().StringVarP(&f.config, "config", "c", "", "configuration `FILE` (required)")
+	f.flags(c)
 	c.Flags().StringVar(&f.from, "from", "", "`STREAM` to read: rows, as they are, or raw, to be parsed again (required)")
 	c.Flags().StringVar(&f.connection, "connection", "", "only what came over the connection of that `NAME`")
 	c.Flags().StringVar(&f.table, "table", "", "only rows of that `TABLE`")
@@ -57,17 +59,12 @@ status is 3 if something became a dead letter.`,
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only count what would be replayed")
 	c.Flags().BoolVar(&f.restart, "restart", false, "begin anew instead of going on with an interrupted replay")
 	c.Flags().StringVar(&f.output, "output", "text", "`FORM` of the result: text or json")
-	c.Flags().StringVar(&f.level, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o, err := f.options(time.Now())
 		if err != nil {
 			return app.Usage(err)
 		}
-		log, err := app.Logger(c.ErrOrStderr(), f.level)
-		if err != nil {
-			return app.Usage(err)
-		}
-		cfg, err := app.Load(f.config)
+		cfg, err := f.load()
 		if err != nil {
 			return err
 		}
@@ -76,9 +73,9 @@ status is 3 if something became a dead letter.`,
 		}
 		o.Out, o.Notes = c.OutOrStdout(), c.ErrOrStderr()
 		o.Writer = []writer.Option{writer.WithAssertion(awsidentity.Token)}
-		err = app.Beside(c.Context(), cfg, log, nil, func(ctx context.Context, env *app.Env) error { return replay.Run(ctx, env, o) })
+		err = f.work(c, cfg, nil, func(ctx context.Context, env *app.Env) error { return replay.Run(ctx, env, o) })
 		if errors.Is(err, replay.ErrRejected) {
-			return &app.StatusError{Status: statusRejected, Err: err}
+			return incomplete("%w", err)
 		}
 		return err
 	}
@@ -88,16 +85,15 @@ status is 3 if something became a dead letter.`,
 // options checks the flags.
 func (f replayFlags) options(now time.Time) (o replay.Options, err error) {
 	switch {
-	case f.config == "":
-		return o, errors.New("--config is missing; name the configuration file")
 	case f.from != "rows" && f.from != "raw":
 		return o, errors.New("--from must be rows or raw")
 	case f.since == "":
 		return o, errors.New("--since is missing; name a time, a day or how long ago")
 	case f.rate < 0:
 		return o, errors.New("--rate must not be negative")
-	case f.output != "text" && f.output != "json":
-		return o, fmt.Errorf("there is no output %q; there are text, json", f.output)
+	}
+	if err := oneOf("output", f.output, "text", "json"); err != nil {
+		return o, err
 	}
 	s := bus.Selection{Rows: f.from == "rows", Connection: f.connection, Table: f.table}
 	if f.table != "" {
@@ -107,36 +103,11 @@ func (f replayFlags) options(now time.Time) (o replay.Options, err error) {
 		}
 		s.Format = of.Name
 	}
-	if s.Since, err = instant(f.since, now); err != nil {
-		return o, fmt.Errorf("--since %w", err)
-	}
-	if f.until != "" {
-		if s.Until, err = instant(f.until, now); err != nil {
-			return o, fmt.Errorf("--until %w", err)
-		}
-	}
-	if s.Since.After(now) || s.Until.After(now) {
-		return o, errors.New("--since and --until must not lie in the future")
-	}
-	if !s.Until.IsZero() && s.Until.Before(s.Since) {
-		return o, errors.New("--until must not lie before --since")
+	if s.Since, s.Until, err = f.span(now); err != nil {
+		return o, err
 	}
 	return replay.Options{
 		Selection: s, Identity: []string{f.from, f.connection, f.table, f.since, f.until, f.to},
 		To: f.to, Rate: f.rate, Restart: f.restart, DryRun: f.dryRun, JSON: f.output == "json",
 	}, nil
-}
-
-// instant reads a time: an instant, a day, or how long ago.
-func instant(text string, now time.Time) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
-	}
-	ago, err := time.ParseDuration(text)
-	if err != nil || ago < 0 {
-		return time.Time{}, fmt.Errorf("%q is no time; write 2026-11-23T14:00:00Z, 2026-11-23 or 6h", text)
-	}
-	return now.Add(-ago), nil
 }

@@ -52,8 +52,9 @@ type Options struct {
 	// All lists every object that is missing or dead in the table, not only the
 	// first.
 	All bool
-	// Hint is the command that carries what is missing.
-	Hint string
+	// Carry is the command that carries what is missing, List the one that lists
+	// what is dead.
+	Carry, List string
 	// Out gets the outcome, Notes what is told on the way.
 	Out, Notes io.Writer
 }

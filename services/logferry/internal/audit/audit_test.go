@@ -130,7 +130,7 @@ func (w *world) audit(change func(*Options)) (sum Count, out, notes string, err 
 	var written, told bytes.Buffer
 	o := Options{
 		Connection: w.conn, Bucket: bucketName, Span: bucket.Span{From: from, To: from.AddDate(0, 0, 20)},
-		Hint: "logferry backfill", Out: &written, Notes: &told,
+		Carry: "logferry backfill", List: "logferry dead list", Out: &written, Notes: &told,
 	}
 	change(&o)
 	env := &app.Env{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Bus: w.bus}

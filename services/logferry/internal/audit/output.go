@@ -126,13 +126,16 @@ func shown(name string) string {
 
 // hint says what may be done about what was found.
 func (o Options) hint(w io.Writer, sum Count, begin time.Time) error {
+	if sum.Objects == 0 {
+		fmt.Fprintf(w, "\nno object was found: check --bucket, --prefix, --from and --to\n")
+	}
 	if sum.Dead > 0 {
-		fmt.Fprintf(w, "\nsee what is dead: logferry dead list --connection %s --bucket %s\n", o.Connection.Name, o.Bucket)
+		fmt.Fprintf(w, "\nsee what is dead: %s\n", o.List)
 	}
 	if sum.Missing == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "\ncarry what is missing: %s\n", o.Hint)
+	fmt.Fprintf(w, "\ncarry what is missing: %s\n", o.Carry)
 	if !o.Span.From.Before(begin) {
 		return nil
 	}

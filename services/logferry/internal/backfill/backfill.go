@@ -28,6 +28,7 @@ import (
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 	"github.com/logferry/logferry/services/logferry/internal/bucket"
+	"github.com/logferry/logferry/services/logferry/internal/notes"
 )
 
 const (
@@ -69,7 +70,7 @@ type Options struct {
 func Run(ctx context.Context, env *app.Env, o Options) (Tally, error) {
 	r := &run{
 		Options: o, env: env, store: env.Bus.Ledger(), lister: bucket.New(awscred.New(env.Log), o.Connection),
-		bytes: semaphore.NewWeighted(o.Bytes), pace: rate.NewLimiter(rate.Inf, 1), workers: o.InFlight,
+		notes: notes.New(o.Notes), bytes: semaphore.NewWeighted(o.Bytes), pace: rate.NewLimiter(rate.Inf, 1), workers: o.InFlight,
 	}
 	r.handle = r.carry
 	if o.Rate > 0 {
@@ -90,6 +91,7 @@ type run struct {
 	env     *app.Env
 	store   ledger.Store
 	lister  *bucket.Lister
+	notes   *notes.Notes
 	tracker *ledger.Tracker
 	objects stage.Publisher[*logferryv1.Object]
 	bytes   *semaphore.Weighted
@@ -111,7 +113,7 @@ func (r *run) warn(ctx context.Context) error {
 		return err
 	}
 	if r.Keys != nil || r.Span.From.Before(begin) {
-		fmt.Fprintf(r.Notes, "backfill: the history begins at %s: what was delivered before is not known, and is carried again\n", begin.Format(time.RFC3339))
+		r.notes.Say("backfill: the history begins at %s: what was delivered before is not known, and is carried again", begin.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -153,7 +155,8 @@ func (r *run) wet(ctx context.Context) (Tally, error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	var helpers conc.WaitGroup
 	helpers.Go(func() { r.tracker.Run(life) })
-	helpers.Go(func() { r.report(life, saves) })
+	helpers.Go(func() { r.save(life, saves) })
+	helpers.Go(func() { r.notes.Tell(life, r.line) })
 	err = r.all(ctx, saves.last.After)
 	end()
 	helpers.Wait()

@@ -61,7 +61,7 @@ func (r *run) newSaver(ctx context.Context) (*saver, error) {
 		s.last = fresh
 		return s, nil
 	}
-	fmt.Fprintf(r.Notes, "backfill: going on after %q, where it was at %s\n", "s3://"+r.Bucket+"/"+s.last.After, s.last.Time.Format(time.RFC3339))
+	r.notes.Say("backfill: going on after %q, where it was at %s", "s3://"+r.Bucket+"/"+s.last.After, s.last.Time.Format(time.RFC3339))
 	return s, nil
 }
 

@@ -11,31 +11,21 @@ import (
 	"time"
 )
 
-// How often the progress is saved and told.
-const (
-	saveEvery = time.Second
-	tellEvery = 5 * time.Second
-)
+// saveEvery is how often it is saved how far the backfill is.
+const saveEvery = time.Second
 
-// report saves and tells how far the backfill is, until ctx ends.
-func (r *run) report(ctx context.Context, saves *saver) {
-	save, tell := time.NewTicker(saveEvery), time.NewTicker(tellEvery)
-	defer save.Stop()
-	defer tell.Stop()
-	told := ""
+// save saves how far the backfill is, until ctx ends.
+func (r *run) save(ctx context.Context, saves *saver) {
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-save.C:
-			if err := saves.save(ctx, &r.progress); err != nil && ctx.Err() == nil {
-				r.env.Log.Warn("cannot save how far the backfill is; trying again", "err", err)
-			}
-		case <-tell.C:
-			if line := r.line(); line != told {
-				fmt.Fprintln(r.Notes, line)
-				told = line
-			}
+		case <-tick.C:
+		}
+		if err := saves.save(ctx, &r.progress); err != nil && ctx.Err() == nil {
+			r.env.Log.Warn("cannot save how far the backfill is; trying again", "err", err)
 		}
 	}
 }
@@ -57,10 +47,10 @@ func (r *run) line() string {
 func (t Tally) print(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(out, "listed\t%d objects\n", t.Listed)
-	fmt.Fprintf(out, "ignored\t%d: they hold no logs\n", t.Ignored)
+	fmt.Fprintf(out, "ignored\t%d that hold no logs\n", t.Ignored)
 	fmt.Fprintf(out, "done before\t%d\n", t.Known)
 	fmt.Fprintf(out, "carried\t%d: %d bytes, %d rows delivered\n", t.Carried, t.Bytes, t.Rows)
-	fmt.Fprintf(out, "dead\t%d of them: %d records, and the objects that could not be read\n", t.Dead, t.Records)
+	fmt.Fprintf(out, "dead\t%d of these, as a whole or in part: %d records\n", t.Dead, t.Records)
 	return out.Flush()
 }
 

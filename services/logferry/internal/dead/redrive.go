@@ -19,6 +19,7 @@ import (
 	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
+	"github.com/logferry/logferry/services/logferry/internal/notes"
 	"github.com/logferry/logferry/services/poller"
 )
 
@@ -27,8 +28,6 @@ const (
 	// them are held in memory.
 	maxOnWay = 512
 	maxHeld  = 16
-	// tellInterval is how often the progress is told.
-	tellInterval = 5 * time.Second
 )
 
 // Outcome is what became of letters that were redriven.
@@ -65,21 +64,21 @@ func (o Outcome) String() string {
 
 // Redrive has what the letters hold carried after all, waits until it is done,
 // and dismisses each letter whose content is delivered or in new letters. What
-// is refused or fails is told on notes, with the reason. An error means that
+// is refused or fails is told, with the reason. An error means that
 // not all was done; the same call then goes on where this one ended, and
 // nothing is carried twice.
 //
 // It needs services that work on the bus.
-func Redrive(ctx context.Context, env *app.Env, c Choice, notes io.Writer) (Outcome, error) {
+func Redrive(ctx context.Context, env *app.Env, c Choice, told io.Writer) (Outcome, error) {
 	letters, err := c.letters(ctx, env.Bus)
 	if err != nil {
 		return Outcome{}, err
 	}
-	r := newRedriver(env, notes, len(letters))
+	r := newRedriver(env, told, len(letters))
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer r.loops.Wait()
 	defer stop()
-	r.loops.Go(func() { r.tell(running) })
+	r.loops.Go(func() { r.notes.Tell(running, r.line) })
 	all := pool.New().WithMaxGoroutines(maxOnWay)
 	for _, w := range r.planMessages(ctx, letters) {
 		all.Go(func() { r.settle(ctx, w.letter, r.carry(ctx, running, w)) })
@@ -113,9 +112,9 @@ type redriver struct {
 	planned      map[uint64]bool
 	loops        conc.WaitGroup
 	total        int
-	notes        io.Writer
+	notes        *notes.Notes
 
-	mu       sync.Mutex // guards what follows, and notes
+	mu       sync.Mutex // guards what follows
 	outcome  Outcome
 	trackers map[route]*ledger.Tracker
 }
@@ -123,12 +122,12 @@ type redriver struct {
 // route is what a tracker serves.
 type route struct{ connection, destination string }
 
-func newRedriver(env *app.Env, notes io.Writer, total int) *redriver {
+func newRedriver(env *app.Env, told io.Writer, total int) *redriver {
 	r := &redriver{
 		bus: env.Bus, env: env, ledger: env.Bus.Ledger(), metrics: ledger.NewMetrics(env.Metrics), messages: poller.NewReader(env),
 		connections: map[string]connection.Connection{}, destinations: map[string]connection.Destination{},
 		objects: env.Bus.PublishObjects(), raw: env.Bus.PublishRaw(), rows: env.Bus.PublishRows(),
-		held: make(chan struct{}, maxHeld), planned: map[uint64]bool{}, total: total, notes: notes,
+		held: make(chan struct{}, maxHeld), planned: map[uint64]bool{}, total: total, notes: notes.New(told),
 		trackers: map[route]*ledger.Tracker{},
 	}
 	for _, c := range env.Config.Connections {
@@ -290,20 +289,17 @@ func (r *redriver) settle(ctx context.Context, l bus.Letter, err error) {
 		r.outcome.Closed++
 	case fault.IsPermanent(err):
 		r.outcome.Refused++
-		fmt.Fprintf(r.notes, "%s refused: %s\n", brief(l.Token), visible(err.Error()))
+		r.notes.Say("%s refused: %s", brief(l.Token), visible(err.Error()))
 	case ctx.Err() == nil:
 		r.outcome.Failed++
-		fmt.Fprintf(r.notes, "%s failed: %s\n", brief(l.Token), visible(err.Error()))
+		r.notes.Say("%s failed: %s", brief(l.Token), visible(err.Error()))
 	}
 }
 
-// tell says now and then how far the redrive is, until ctx ends.
-func (r *redriver) tell(ctx context.Context) {
-	for fault.Sleep(ctx, tellInterval) == nil {
-		r.mu.Lock()
-		o := r.outcome
-		fmt.Fprintf(r.notes, "%d of %s settled, %d records delivered\n",
-			o.Closed+o.Refused+o.Failed, count(r.total, "letter", "letters"), o.Delivered)
-		r.mu.Unlock()
-	}
+// line says how far the redrive is.
+func (r *redriver) line() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.outcome
+	return fmt.Sprintf("dead redrive: %d of %s settled, %d records delivered", o.Closed+o.Refused+o.Failed, count(r.total, "letter", "letters"), o.Delivered)
 }

@@ -2,14 +2,12 @@ package replay
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"text/tabwriter"
 	"time"
 
-	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/bus"
 )
 
@@ -102,32 +100,10 @@ func from(s bus.Selection) string {
 	return "raw"
 }
 
-// show tells how far the replay is until ctx ends.
-func (r *run) show(ctx context.Context) {
-	terminal := app.IsTerminal(r.Notes)
-	every := 10 * time.Second
-	if terminal {
-		every = time.Second
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	total := r.left.total().Batches
-	for {
-		select {
-		case <-ctx.Done():
-			if terminal {
-				fmt.Fprint(r.Notes, "\r\x1b[K")
-			}
-			return
-		case <-tick.C:
-		}
-		p, done := r.replay.Progress(), r.seen.batches.Load()
-		if terminal {
-			fmt.Fprintf(r.Notes, "\r\x1b[K%s  batches %d of %d  rows %d  rejected %d", time.Since(r.began).Round(time.Second), done, total, p.Rows, p.Dead)
-			continue
-		}
-		r.env.Log.Info("replaying", "batches", done, "of", total, "rows", p.Rows, "rejected", p.Dead, "skipped", p.Skipped)
-	}
+// line tells how far the replay is.
+func (r *run) line() string {
+	p := r.replay.Progress()
+	return fmt.Sprintf("replay: batches %d of %d, rows %d, rejected %d", r.seen.batches.Load(), r.left.total().Batches, p.Rows, p.Dead)
 }
 
 // result is what came of a replay, of all its runs together.
@@ -152,7 +128,7 @@ func (r *run) finish() error {
 	}
 	done := r.seen.batches.Load()
 	if gone := r.left.total().Batches - done; gone > 0 && !r.replay.Resumed {
-		r.env.Log.Warn("batches left the bus before they were replayed: they are kept for so long", "batches", gone, "kept", r.env.Config.Bus.Replay)
+		r.notes.Say("replay: %d batches left the bus before they were replayed: it keeps them for %v (bus.replay)", gone, r.env.Config.Bus.Replay)
 	}
 	got := result{
 		ID: r.id, From: from(s), Since: s.Since.UTC(), Until: s.Until.UTC(),
