@@ -129,12 +129,16 @@ func (c *cast) kill(name string) {
 	c.replace(name)
 }
 
-// replace puts a service in the place of one that has died. The window of a
-// writer is what the service has taken and the ledger does not know of.
+// replace puts a service in the place of one that has died. When it is the
+// writer, the window is what was taken and the ledger does not know of.
 func (c *cast) replace(name string) {
 	c.t.Helper()
 	if name == writer {
-		c.window += c.story.Unentered(c.bus.URL)
+		before := c.window
+		c.window = c.story.Unentered(c.bus.URL)
+		if grown, calls := c.window-before, c.story.Window(); grown > calls {
+			c.t.Errorf("the death of a writer doubles %d rows; want at most those of its calls in flight, %d", grown, calls)
+		}
 	}
 	c.services[name] = c.story.Launch(nil, name)
 }

@@ -16,13 +16,11 @@ func TestChaosBusKilled(t *testing.T) {
 	s := begin(t)
 	c := play(t, s, nil)
 	s.Broken()
-	blows := time.NewTicker(2 * time.Second)
-	defer blows.Stop()
 	for blow := range 5 {
 		for i := range 10 {
 			s.Announce(i, s.Put(s.Object(10*blow+i)))
 		}
-		<-blows.C
+		beat(s)
 		c.bus.Restart()
 	}
 	passed(t, s, "the NATS server killed, 5 times", time.Now(), none)

@@ -57,7 +57,10 @@ func TestChaosOutage(t *testing.T) {
 	var stored uint64
 	var slowest time.Duration
 	begun := time.Now()
+	pace := time.NewTicker(time.Second)
+	defer pace.Stop()
 	for i := 0; time.Since(begun) < outage(t); i++ {
+		<-pace.C
 		for j := range 8 {
 			s.Announce(i, s.Put(s.Object(3*(8*i+j)+j%2))) // trails and flows
 		}

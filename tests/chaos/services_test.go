@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logferry/logferry/pkg/localcloud/inject"
 	"github.com/logferry/logferry/tests/story"
 )
 
@@ -81,10 +82,15 @@ func TestChaosWriterDiesOnceItsOnlyPartIsEntered(t *testing.T) {
 	c.stop()
 }
 
-// beat is the time between two blows.
-const beat = 1500 * time.Millisecond
+// beat waits for some moment in which services have work, and slows the
+// service down, so that a writer has calls on their way then.
+func beat(s *story.Story) {
+	s.Cloud.Faults.Fail(uploads(), inject.Fault{Delay: 300 * time.Millisecond, For: time.Second})
+	moment := time.NewTimer(100*time.Millisecond + rand.N(900*time.Millisecond))
+	<-moment.C
+}
 
-// Invariants 1, 2, 4 and 5, wherever a service is: each is killed five times
+// Invariants 1, 2, 4 and 5, wherever a service is: each is killed ten times
 // while objects arrive, without choosing the moment.
 func TestChaosKilledServices(t *testing.T) {
 	for _, name := range story.Services() {
@@ -92,16 +98,14 @@ func TestChaosKilledServices(t *testing.T) {
 			s := begin(t)
 			c := play(t, s, nil)
 			s.Broken()
-			blows := time.NewTicker(beat)
-			defer blows.Stop()
-			for blow := range 5 {
+			for blow := range 10 {
 				for i := range 10 {
 					s.Announce(i, s.Put(s.Object(10*blow+i)))
 				}
-				<-blows.C
+				beat(s)
 				c.kill(name)
 			}
-			passed(t, s, name+" killed, 5 times", time.Now(), c.deaths)
+			passed(t, s, name+" killed, 10 times", time.Now(), c.deaths)
 			c.stop()
 		})
 	}
@@ -113,14 +117,12 @@ func TestChaosKilledServicesAndBus(t *testing.T) {
 	s := begin(t)
 	c := play(t, s, nil)
 	s.Broken()
-	blows := time.NewTicker(beat)
-	defer blows.Stop()
-	for i := range 150 {
+	for i := range 200 {
 		s.Announce(i, s.Put(s.Object(i)))
 		if i%10 != 9 {
 			continue
 		}
-		<-blows.C
+		beat(s)
 		if i/10%4 == 3 {
 			t.Logf("object %d: killing the bus", i)
 			c.bus.Restart()
@@ -130,6 +132,6 @@ func TestChaosKilledServicesAndBus(t *testing.T) {
 		t.Logf("object %d: killing %s", i, name)
 		c.kill(name)
 	}
-	passed(t, s, "services and the bus killed, 15 times", time.Now(), c.deaths)
+	passed(t, s, "services and the bus killed, 20 times", time.Now(), c.deaths)
 	c.stop()
 }

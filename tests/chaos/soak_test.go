@@ -208,7 +208,7 @@ func (k *soak) strike(clock time.Duration) {
 	case 8:
 		k.unanswered = append(k.unanswered, fail("ingestion closes after it accepted", uploads(), times(2, inject.Fault{ResetAfter: true})))
 	case 9:
-		fail("ingestion is slow for "+span.String(), uploads(), inject.Fault{Delay: 2 * time.Second, For: span})
+		fail("ingestion is slow for "+span.String(), uploads(), inject.Fault{Delay: time.Second, For: span})
 	case 10:
 		fail("SQS hands out twice", queue("ReceiveMessage"), times(1, inject.Fault{Duplicate: true}))
 		fail("SQS deletes nothing for "+span.String(), queue("DeleteMessageBatch"), inject.Fault{Status: 500, Code: "InternalError", For: span})
@@ -233,7 +233,11 @@ func (k *soak) kill(name string) {
 	}
 	k.services[name].Kill()
 	if name == writer {
-		k.window += k.story.Unentered(k.story.Config.Bus.URL)
+		k.window = k.story.Unentered(k.story.Config.Bus.URL)
+		for _, rule := range k.unanswered { // what they have cost is in it
+			rule.Stop()
+		}
+		k.unanswered = nil
 	}
 	k.services[name] = k.story.Launch(nil, name)
 }
