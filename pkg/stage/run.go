@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/sourcegraph/conc"
@@ -144,7 +145,11 @@ func (s *Stage[In, Out]) reject(ctx context.Context, d Delivery[In], out *Emitte
 func (s *Stage[In, Out]) retry(ctx context.Context, d Delivery[In], cause error) error {
 	wait := fault.Wait(cause, d.Attempt())
 	l := d.Letter()
-	s.Log.Warn("delivery will be tried again", "err", cause, "wait", wait, "attempt", d.Attempt(),
+	level := slog.LevelWarn
+	if wait == 0 && errors.Is(cause, context.Canceled) {
+		level = slog.LevelDebug // the command ends: it is given back, and nothing failed
+	}
+	s.Log.Log(ctx, level, "delivery will be tried again", "err", cause, "wait", wait, "attempt", d.Attempt(),
 		"connection", l.Connection, "bucket", l.Bucket, "key", l.Key)
 	return d.Retry(ctx, wait)
 }

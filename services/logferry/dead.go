@@ -135,7 +135,7 @@ func deadList() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "list --config FILE",
 		Short:   "List dead letters, oldest first",
-		Long:    "List dead letters, oldest first, and say at the end how many there are by reason.\nWHERE is the object, its part after # and the record's first byte after @.",
+		Long:    "List dead letters, oldest first, and say at the end how many there are by\nreason. WHERE is the object, its part after # and the record's first byte after @.",
 		Example: "  logferry dead list -c logferry.yaml --reason bad_record --since 24h\n  logferry dead list -c logferry.yaml --output json | jq -r .error",
 		Args:    app.NoArgs,
 	}

@@ -76,7 +76,7 @@ func oneOf(what, word string, known ...string) error {
 type times struct{ since, until string }
 
 // howTimes says how a TIME is written.
-const howTimes = "an instant (2026-11-23T14:00:00Z), a day (2026-11-23, UTC) or so long ago (6h)"
+const howTimes = "2026-11-23T14:00:00Z, 2026-11-23 or 6h"
 
 // span reads both. What is not given is the zero time.
 func (t times) span(now time.Time) (since, until time.Time, err error) {
@@ -107,7 +107,7 @@ func instant(flag, text string, now time.Time) (time.Time, error) {
 	}
 	ago, err := time.ParseDuration(text)
 	if err != nil || ago < 0 {
-		return time.Time{}, fmt.Errorf("--%s %q is no time; write 2026-11-23T14:00:00Z, 2026-11-23 or 6h", flag, text)
+		return time.Time{}, fmt.Errorf("--%s %q is no time; write %s", flag, text, howTimes)
 	}
 	return now.Add(-ago), nil
 }

@@ -173,7 +173,7 @@ func TestReplayIsKilled(t *testing.T) {
 	kill("rows")
 	kill("raw")
 	for _, source := range []string{"rows", "raw"} {
-		if out := replays(t, s, 0, "--from", source, "--to", source); !strings.Contains(out, `"resumed":true`) {
+		if out := replays(t, s, 0, "--from", source, "--to", source); !strings.Contains(out, "replay: going on with what was begun at ") {
 			t.Errorf("the second run does not say that it goes on:\n%s", out)
 		}
 		same(t, first, linesIn(t, rows[source]))

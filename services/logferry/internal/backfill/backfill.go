@@ -140,6 +140,7 @@ func (r *run) dry(ctx context.Context) (Tally, error) {
 	if err != nil {
 		return total, r.explain(ctx, err)
 	}
+	r.doubt(total)
 	return total, days.print(r.Out, total)
 }
 
@@ -167,7 +168,15 @@ func (r *run) wet(ctx context.Context) (Tally, error) {
 	if err != nil {
 		return total, r.explain(ctx, err)
 	}
+	r.doubt(total)
 	return total, total.print(r.Out)
+}
+
+// doubt tells when a walk has found nothing: a name may be wrong.
+func (r *run) doubt(total Tally) {
+	if total.Listed == 0 && r.Keys == nil {
+		r.notes.Say("backfill: no object was found: check --bucket, --prefix, --from and --to")
+	}
 }
 
 // explain says what to do about an error.
