@@ -113,5 +113,5 @@ func (p *parts) end(ctx context.Context, cause error) error {
 	case !fault.IsPermanent(cause):
 		return cause
 	}
-	return fmt.Errorf("%w (%d records before that, in %d parts, are delivered)", cause, p.records, p.carrier.parts)
+	return fmt.Errorf("%w (the records before that, %d, are delivered)", cause, p.records)
 }
