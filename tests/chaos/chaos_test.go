@@ -80,7 +80,7 @@ func passed(t *testing.T, s *story.Story, fault string, over time.Time, window f
 func arrived(t *testing.T, s *story.Story, fault string, over time.Time, window func() int64) {
 	t.Helper()
 	defer func() {
-		r := s.Result(fault, window(), time.Since(over))
+		r := s.Result(fault, window(), max(0, time.Since(over)))
 		matrix.Add(r)
 		t.Logf("%s: %d lost, %d doubled, at most %d may be", fault, r.Lost, r.Doubled, r.Window)
 		if r.Lost != 0 || r.Doubled > r.Window {
