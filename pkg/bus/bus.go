@@ -88,17 +88,29 @@ func Open(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
 // Attach is Open for who works beside the services: if a running process has
 // the embedded bus of the configuration, it connects to that.
 func Attach(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
-	b, err := Open(ctx, config, log)
-	if !errors.Is(err, errInUse) {
-		return b, err
+	for waited := time.Duration(0); ; waited += attachPause {
+		b, err := Open(ctx, config, log)
+		if !errors.Is(err, errInUse) {
+			return b, err
+		}
+		told := filepath.Join(config.Store, clientFile)
+		url, err := os.ReadFile(told)
+		switch {
+		case err == nil && len(url) > 0:
+			config.URL = strings.TrimSpace(string(url))
+			return Open(ctx, config, log)
+		case waited >= readyTimeout:
+			return nil, fmt.Errorf("bus.store %s %w, which does not tell its address in %s; stop it and try again", config.Store, errInUse, told)
+		}
+		if err := fault.Sleep(ctx, attachPause); err != nil { // it is just starting
+			return nil, fmt.Errorf("wait for the bus in %s: %w", config.Store, err)
+		}
 	}
-	url, err := os.ReadFile(filepath.Join(config.Store, clientFile))
-	if err != nil {
-		return nil, fmt.Errorf("bus.store %s %w, which does not tell its address: %w", config.Store, errInUse, err)
-	}
-	config.URL = strings.TrimSpace(string(url))
-	return Open(ctx, config, log)
 }
+
+// attachPause is how long it takes before it is looked again whether a server
+// that is starting tells its address.
+const attachPause = 50 * time.Millisecond
 
 // IsAlone reports whether the bus is this process's own: no service works on
 // it that this process does not run.

@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/sourcegraph/conc/pool"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
@@ -348,6 +349,36 @@ func TestOthersCanAttach(t *testing.T) {
 	})
 	if _, err := nats.Connect("nats://" + other.conn.ConnectedAddr()); err == nil {
 		t.Error("connected without the credential")
+	}
+}
+
+// Of those that attach to a bus at the same moment one opens it, and the others
+// wait until it tells its address: what an earlier process has left is none.
+func TestManyAttach(t *testing.T) {
+	config := DefaultConfig()
+	config.Store = t.TempDir()
+	if err := os.WriteFile(filepath.Join(config.Store, clientFile), []byte("nats://127.0.0.1:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	attached := pool.NewWithResults[*Bus]().WithContext(t.Context()).WithMaxGoroutines(4)
+	for range 4 {
+		attached.Go(func(ctx context.Context) (*Bus, error) { return Attach(ctx, config, slog.New(slog.DiscardHandler)) })
+	}
+	all, err := attached.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := 0
+	for _, b := range all {
+		if b.IsAlone() {
+			alone++
+			defer b.Close(t.Context())
+		} else if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if alone != 1 {
+		t.Errorf("%d have opened the bus; want one", alone)
 	}
 }
 

@@ -67,6 +67,10 @@ func startEmbedded(config Config, log *slog.Logger) (_ *embedded, err error) {
 			err = errors.Join(err, e.lock.Unlock())
 		}
 	}()
+	// What a process that was killed has left is no address.
+	if err = os.Remove(filepath.Join(config.Store, clientFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remove an old address: %w", err)
+	}
 	if e.password, err = keptPassword(filepath.Join(config.Store, credentialFile)); err != nil {
 		return nil, err
 	}

@@ -95,6 +95,9 @@ func (b *Bus) store(ctx context.Context, stream string, msg *nats.Msg) (again bo
 			return false, fault.Permanent(fault.RecordTooLarge,
 				fmt.Errorf("store a message of %d bytes on %s: %w (the server takes %d)", len(msg.Data), msg.Subject, err, b.conn.MaxPayload()))
 		}
+		if ctx.Err() != nil {
+			return false, fmt.Errorf("store on %s: %w", msg.Subject, errors.Join(ctx.Err(), err))
+		}
 		pause := fault.Wait(err, attempt)
 		b.metrics.publishFailures.WithLabelValues(stream).Inc()
 		b.log.Warn("cannot store a message on the bus; trying again", "stream", stream, "err", err, "wait", pause)

@@ -26,24 +26,33 @@ func Export(ctx context.Context, b *bus.Bus, c Choice, dir string) (n int, err e
 	if err := newDirectory(dir); err != nil {
 		return 0, err
 	}
-	letters, err := c.letters(ctx, b)
-	if err != nil {
-		return 0, err
-	}
 	facts, err := create(filepath.Join(dir, factsFile))
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, facts.Close()) }()
-	for _, l := range letters {
-		l, err := b.LetterAt(ctx, l.Sequence)
+	write := func(l bus.Letter) error {
+		err := exportLetter(l, dir, facts)
 		if err == nil {
-			err = exportLetter(l, dir, facts)
+			n++
+		}
+		return err
+	}
+	if len(c.Names) == 0 {
+		err = b.Letters(ctx, c.Filter, write)
+		return n, err
+	}
+	letters, err := c.letters(ctx, b)
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range letters {
+		if l, err = b.LetterAt(ctx, l.Sequence); err == nil {
+			err = write(l)
 		}
 		if err != nil {
 			return n, err
 		}
-		n++
 	}
 	return n, nil
 }
