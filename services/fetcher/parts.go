@@ -113,5 +113,8 @@ func (p *parts) end(ctx context.Context, cause error) error {
 	case !fault.IsPermanent(cause):
 		return cause
 	}
-	return fmt.Errorf("%w (the records before that, %d, are delivered)", cause, p.records)
+	if p.records == 0 {
+		return cause
+	}
+	return fmt.Errorf("%w (%d records before that are delivered)", cause, p.records)
 }

@@ -18,7 +18,10 @@ func demoCommand() *cobra.Command {
 STS at one end, Entra and the Logs Ingestion API at the other. Sample objects of
 every format are put into a bucket, some of them broken on purpose; the services
 carry them, with the real AWS SDK and the real ingestion protocol. At the end
-every row must have arrived exactly once, else the status is 1.`,
+every row must have arrived exactly once, else the status is 1.
+
+With --stay other commands can be tried beside it: in its directory is a
+configuration, logferry.yaml, and the environment for it, env.sh.`,
 		Example: `  logferry demo
   logferry demo --objects 1000 --dir ./demo
   logferry demo --stay --rate 50 --admin 127.0.0.1:9464   until interrupted`,

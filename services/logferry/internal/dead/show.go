@@ -99,10 +99,12 @@ func objectText(l bus.Letter) (string, error) {
 		return "", err
 	}
 	type object struct {
-		Region, Message     string    `json:",omitempty"`
-		Size                int64     `json:",omitempty"`
-		EventTime, Notified time.Time `json:",omitzero"`
-		Skip                uint64    `json:",omitempty"`
+		Region    string    `json:"region,omitempty"`
+		Message   string    `json:"message,omitempty"`
+		Size      int64     `json:"size,omitempty"`
+		EventTime time.Time `json:"event_time,omitzero"`
+		Notified  time.Time `json:"notified,omitzero"`
+		Skip      uint64    `json:"skip_records,omitempty"`
 	}
 	facts := object{Region: o.GetRegion(), Message: o.GetMessageId(), Size: o.GetSize(), Skip: o.GetSkipRecords()}
 	if o.GetEventTime() != nil {
