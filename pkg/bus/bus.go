@@ -67,9 +67,10 @@ type Bus struct {
 	stop     func()
 	mu       sync.Mutex
 	handles  map[string]jetstream.Stream
-	warned   sync.Map              // streams that are nearly full
-	refused  atomic.Pointer[error] // why the last try to connect failed
-	closing  <-chan struct{}       // closed when the bus closes: the end of the loops
+	warned   sync.Map                  // streams that are nearly full
+	returned atomic.Pointer[time.Time] // when the last connection that was lost came back
+	refused  atomic.Pointer[error]     // why the last try to connect failed
+	closing  <-chan struct{}           // closed when the bus closes: the end of the loops
 }
 
 // Open connects to the bus of the configuration: the server at its URL, or one
@@ -163,6 +164,8 @@ func (b *Bus) options() []nats.Option {
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
+			now := time.Now()
+			b.returned.Store(&now)
 			b.log.Info("reconnected to the bus", "server", c.ConnectedServerName())
 		}),
 	}
@@ -237,7 +240,12 @@ func (b *Bus) Raw(ctx context.Context) (stage.Source[*batch.Batch], error) {
 
 // Rows is the work of the writer: the rows of one table for one destination.
 func (b *Bus) Rows(ctx context.Context, destination, table string) (stage.Source[*batch.Batch], error) {
-	return newSource(ctx, b, rowsStream(destination), writerDurable(destination, table), pullBatches, decodeBatch, batchLetter)
+	s, err := newSource(ctx, b, rowsStream(destination), writerDurable(destination, table), pullBatches, decodeBatch, batchLetter)
+	if err != nil {
+		return nil, err
+	}
+	s.calm = returnWait
+	return s, nil
 }
 
 // PublishObjects is where the poller's objects go.

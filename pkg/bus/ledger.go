@@ -134,7 +134,7 @@ func (l *Ledger) patiently(ctx context.Context, f func(context.Context) error) e
 		if attempt == 3 {
 			l.bus.log.Warn("the ledger does not answer; trying again", "err", err)
 		}
-		if werr := fault.Sleep(ctx, fault.Wait(err, attempt)); werr != nil {
+		if werr := fault.Sleep(ctx, busWait(err, attempt)); werr != nil {
 			return errors.Join(werr, err)
 		}
 	}

@@ -98,14 +98,24 @@ func (b *Bus) store(ctx context.Context, stream string, msg *nats.Msg) (again bo
 		if ctx.Err() != nil {
 			return false, fmt.Errorf("store on %s: %w", msg.Subject, errors.Join(ctx.Err(), err))
 		}
-		pause := fault.Wait(err, attempt)
+		pause := busWait(err, attempt)
 		b.metrics.publishFailures.WithLabelValues(stream).Inc()
-		b.log.Warn("cannot store a message on the bus; trying again", "stream", stream, "err", err, "wait", pause)
+		if attempt&(attempt-1) == 0 { // ever more rarely
+			b.log.Warn("cannot store a message on the bus; trying again", "stream", stream, "err", err, "attempt", attempt, "wait", pause)
+		}
 		if werr := fault.Sleep(ctx, pause); werr != nil {
 			return false, fmt.Errorf("store on %s: %w", msg.Subject, errors.Join(werr, err))
 		}
 	}
 }
+
+// maxBusWait bounds the wait between tries to reach the bus. It is short, since
+// what waits may be the account of rows that are written: it must be entered
+// before the bus, once it is back, has given their part to another writer, who
+// looks it up. See returnWait.
+const maxBusWait = 2 * time.Second
+
+func busWait(err error, attempt int) time.Duration { return min(fault.Wait(err, attempt), maxBusWait) }
 
 func (b *Bus) publish(ctx context.Context, stream string, msg *nats.Msg) (*jetstream.PubAck, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)

@@ -24,7 +24,8 @@ type source[T any] struct {
 	stream   string
 	consumer jetstream.Consumer
 	log      *slog.Logger
-	window   int // messages fetched ahead
+	window   int           // messages fetched ahead
+	calm     time.Duration // how long nothing is taken after a lost connection
 	decode   func(message) (T, error)
 	letter   func(jetstream.Msg) stage.DeadLetter
 
@@ -91,6 +92,8 @@ func (s *source[T]) supply(ctx context.Context) {
 		case pull != nil || again != nil || len(queue) > s.window/2:
 		case !s.bus.Connected(): // a pull would fail, and leave its subscription behind
 			again = time.After(reconnectWait)
+		case s.unrest() > 0:
+			again = time.After(s.unrest())
 		default:
 			var err error
 			// No limit in bytes: a replicated consumer may announce that it is
@@ -136,6 +139,19 @@ func (s *source[T]) supply(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// returnWait is how long a writer takes no work after a lost connection has come
+// back. Another writer may have had the part that would come, and have written it
+// while it could not enter that: it is given the time to connect and to do so.
+const returnWait = 7 * time.Second
+
+// unrest is how long the source has to wait yet after its connection was lost.
+func (s *source[T]) unrest() time.Duration {
+	if back := s.bus.returned.Load(); back != nil {
+		return s.calm - time.Since(*back)
+	}
+	return 0
 }
 
 // reconnectWait is how often a source without connection looks for one.
