@@ -79,7 +79,7 @@ func TestShow(t *testing.T) {
 				`"SrcAddr":"10.0.0.1","DstAddr":"10.9.9.9","SrcPort":1,"DstPort":2,"Protocol":6,"Packets":1,"Bytes":1,`+
 				`"End":"2023-11-14T22:14:20Z","Action":"ACCEPT","LogStatus":"OK","Start":"2023-11-14T22:13:20Z"}`+"\n")
 		f(messageLetter("e"), "kind +message", `{"Records":[]}`+"\n")
-		f(objectLetter("k", "e", 7), `(?m)^sent records +7$`, `object {"Region":"us-east-1"}`+"\n")
+		f(objectLetter("k", "e", 7), `(?m)^sent records +7$`, `object {"region":"us-east-1"}`+"\n")
 		cut := recordLetter("f", "abc")
 		cut.BodySize = 9
 		f(cut, "body +9 bytes", "not shown: the letter holds only the beginning of the original, 3 of 9 bytes; it lies in s3://logs/k#2@120\n")
