@@ -90,7 +90,10 @@ func (b *Bus) store(ctx context.Context, stream string, msg *nats.Msg) (again bo
 			b.metrics.published(stream, len(msg.Data), ack.Duplicate)
 			return false, nil
 		case isTaken(err):
-			return true, nil
+			var has bool
+			if has, err = b.has(ctx, stream, msg.Subject); has {
+				return true, nil
+			}
 		case errors.Is(err, nats.ErrMaxPayload):
 			return false, fault.Permanent(fault.RecordTooLarge,
 				fmt.Errorf("store a message of %d bytes on %s: %w (the server takes %d)", len(msg.Data), msg.Subject, err, b.conn.MaxPayload()))
@@ -107,6 +110,23 @@ func (b *Bus) store(ctx context.Context, stream string, msg *nats.Msg) (again bo
 			return false, fmt.Errorf("store on %s: %w", msg.Subject, errors.Join(werr, err))
 		}
 	}
+}
+
+// has reports whether a stream that takes each subject once has the subject. Its
+// refusal alone does not say so: the server also refuses what is only on its
+// way, and may never come to be when a leader without followers has taken it.
+func (b *Bus) has(ctx context.Context, stream, subject string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	s, err := b.handle(ctx, stream)
+	if err != nil {
+		return false, err
+	}
+	_, err = s.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, fmt.Errorf("%s is taken, but not stored yet", subject)
+	}
+	return err == nil, err
 }
 
 // maxBusWait bounds the wait between tries to reach the bus. It is short, since
