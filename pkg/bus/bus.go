@@ -264,7 +264,9 @@ func (b *Bus) PublishRows() stage.Publisher[*batch.Batch] {
 	for destination := range b.topology.Destinations {
 		streams = append(streams, rowsStream(destination))
 	}
-	return newPublisher(b, batchWindow, b.rowsMsg, streams...)
+	p := newPublisher(b, batchWindow, b.rowsMsg, streams...)
+	p.patience = rowsPatience
+	return p
 }
 
 // Graveyard keeps the dead letters of all stages.

@@ -20,6 +20,13 @@ const (
 	mendWait  = time.Minute
 )
 
+// A shut gate of rows is waited for so long; then the work is given back for so
+// long. A destination that is out of order must not hold all parsers.
+const (
+	rowsPatience = 5 * time.Second
+	shutWait     = 10 * time.Second
+)
+
 // encoder makes the message of a value, and says which stream it is for.
 type encoder[T any] func(context.Context, T) (stream string, msg *nats.Msg, err error)
 
@@ -29,6 +36,8 @@ type publisher[T any] struct {
 	encode encoder[T]
 	gates  map[string]*gate // by stream
 	slots  chan struct{}
+	// patience is how long a shut gate is waited for; 0: as long as it takes.
+	patience time.Duration
 }
 
 func newPublisher[T any](b *Bus, window int, encode encoder[T], streams ...string) *publisher[T] {
@@ -53,7 +62,7 @@ func (p *publisher[T]) Publish(ctx context.Context, v T) (func(context.Context) 
 	if !ok {
 		return nil, fault.Limited(mendTries, mendWait, fault.NoRule, fmt.Errorf("the configuration has no destination for %s", msg.Subject))
 	}
-	if err := gate.pass(ctx, len(msg.Data)); err != nil {
+	if err := p.pass(ctx, gate, len(msg.Data)); err != nil {
 		return nil, err
 	}
 	select {
@@ -75,6 +84,21 @@ func (p *publisher[T]) Publish(ctx context.Context, v T) (func(context.Context) 
 			return ctx.Err()
 		}
 	}, nil
+}
+
+// pass returns once the gate lets the message through. Who has patience for some
+// time only gives its work back after that, so that work for others goes on.
+func (p *publisher[T]) pass(ctx context.Context, gate *gate, size int) error {
+	if p.patience == 0 {
+		return gate.pass(ctx, size)
+	}
+	waiting, cancel := context.WithTimeout(ctx, p.patience)
+	defer cancel()
+	err := gate.pass(waiting, size)
+	if err != nil && ctx.Err() == nil {
+		return fault.After(shutWait, fmt.Errorf("stream %s holds too much that is not delivered", gate.stream))
+	}
+	return err
 }
 
 // store publishes a message until it is stored, always under the same id, so

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
@@ -178,5 +179,28 @@ func TestLostStreamsAreMadeAnew(t *testing.T) {
 	}
 	if err := d.Ack(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// A destination whose stream is full of what is not delivered does not hold the
+// parsers: they give its rows back, and those of others go through.
+func TestShutGateHoldsNoOthers(t *testing.T) {
+	b := open(t)
+	p := b.PublishRows().(*publisher[*batch.Batch])
+	p.patience = 50 * time.Millisecond
+	shut := newGate(b, rowsStream("sentinel")) // it never gets a reading
+	p.gates[rowsStream("sentinel")] = shut
+	began := time.Now()
+	_, err := p.Publish(t.Context(), rawBatch(0, "one"))
+	if err == nil || fault.IsPermanent(err) || fault.Wait(err, 1) != shutWait {
+		t.Errorf("error = %v; want one to try again after %v", err, shutWait)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it held its worker for %v", took)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Publish(ctx, rawBatch(0, "one")); !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v; want that of the context", err)
 	}
 }
