@@ -52,7 +52,7 @@ type graves struct {
 
 func (g *graves) filters(c *cobra.Command) {
 	f := &g.filter
-	c.Flags().StringVar(&f.Stage, "stage", "", "letters of this `STAGE`: poller, fetcher, parser, writer")
+	c.Flags().StringVar(&f.Stage, "stage", "", "letters of this `STAGE`: poller, fetcher, parser, writer, ledger")
 	c.Flags().StringVar(&f.Reason, "reason", "", "letters with this reason `CODE`")
 	c.Flags().StringVar(&f.Connection, "connection", "", "letters of the connection `NAME`")
 	c.Flags().StringVar(&f.Destination, "destination", "", "letters for the destination `NAME`")
@@ -89,7 +89,7 @@ func (g *graves) choice(names []string, every bool) (dead.Choice, error) {
 // check refuses what no letter can have. Connections and destinations may be
 // gone from the configuration, and have letters all the same.
 func (g *graves) check() error {
-	var stages, formats []string
+	stages, formats := []string{"ledger"}, []string(nil) // which sets aside events that cannot be read
 	for _, s := range services() {
 		stages = append(stages, s.Name)
 	}
