@@ -89,10 +89,11 @@ func (g *graves) choice(names []string, every bool) (dead.Choice, error) {
 // check refuses what no letter can have. Connections and destinations may be
 // gone from the configuration, and have letters all the same.
 func (g *graves) check() error {
-	stages, formats := []string{"ledger"}, []string(nil) // which sets aside events that cannot be read
+	var stages, formats []string
 	for _, s := range services() {
 		stages = append(stages, s.Name)
 	}
+	stages = append(stages, "ledger") // which sets aside events that cannot be read
 	for _, f := range all.Formats() {
 		formats = append(formats, f.Name)
 	}
