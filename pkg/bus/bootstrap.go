@@ -72,13 +72,7 @@ func (t Topology) consumers() map[string]map[string]string {
 // to the configuration. It is the only place that does; it changes nothing
 // that is as it should be, so every process may call it.
 func (b *Bus) Bootstrap(ctx context.Context, t Topology) error {
-	b.topology = t
-	b.wanted = map[string]bool{}
-	for _, durables := range t.consumers() {
-		for durable := range durables {
-			b.wanted[durable] = true
-		}
-	}
+	b.topology, b.durables = t, t.consumers()
 	if err := b.build(ctx); err != nil {
 		return err
 	}
@@ -115,7 +109,7 @@ func (b *Bus) build(ctx context.Context) error {
 			return err
 		}
 	}
-	for stream, durables := range b.topology.consumers() {
+	for stream, durables := range b.durables {
 		for durable, filter := range durables {
 			if err := b.ensureConsumer(ctx, stream, durable, filter); err != nil {
 				return err
@@ -254,9 +248,9 @@ func (b *Bus) warnOfStrays(ctx context.Context) error {
 			return err
 		}
 		for _, info := range infos {
-			if left := backlog(info); !b.wanted[info.Name] && left > 0 {
+			if _, wanted := b.durables[name][info.Name]; !wanted && backlog(info) > 0 {
 				b.log.Warn("rows wait for a destination and table that are not configured; configure them again or remove the consumer",
-					"stream", name, "consumer", info.Name, "batches", left)
+					"stream", name, "consumer", info.Name, "batches", backlog(info))
 			}
 		}
 	}

@@ -60,9 +60,10 @@ type Bus struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	metrics *metrics
-	// topology is that of Bootstrap, and wanted its durables.
+	// topology is that of Bootstrap, and durables the services' consumers in
+	// it with their filters, by stream.
 	topology Topology
-	wanted   map[string]bool
+	durables map[string]map[string]string
 	loops    conc.WaitGroup // sources and gates
 	stop     func()
 	mu       sync.Mutex
@@ -282,17 +283,13 @@ type Backlog struct {
 // for.
 func (b *Bus) Backlog(ctx context.Context) (Backlog, error) {
 	var total Backlog
-	streams := []string{streamObjects, streamRaw}
-	for destination := range b.topology.Destinations {
-		streams = append(streams, rowsStream(destination))
-	}
-	for _, stream := range streams {
+	for stream, durables := range b.durables {
 		infos, err := b.consumers(ctx, stream)
 		if err != nil {
 			return Backlog{}, err
 		}
 		for _, info := range infos {
-			if b.wanted[info.Name] {
+			if _, wanted := durables[info.Name]; wanted {
 				total.Messages += backlog(info)
 			}
 		}

@@ -40,7 +40,7 @@ func (b *Bus) read(ctx context.Context, stream string) (reading, error) {
 // settled. A cluster lists those that have no leader at the moment as if they
 // were not there.
 func (b *Bus) complete(ctx context.Context, r *reading) error {
-	for durable := range b.topology.consumers()[r.stream] {
+	for durable := range b.durables[r.stream] {
 		if slices.ContainsFunc(r.consumers, func(info *jetstream.ConsumerInfo) bool { return info.Name == durable }) {
 			continue
 		}
@@ -154,7 +154,7 @@ func (l *losses) look(b *Bus, r reading) {
 func (b *Bus) oldestWaiting(r reading, info *jetstream.ConsumerInfo) waiting {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	s, err := b.js.Stream(ctx, r.stream)
+	s, err := b.handle(ctx, r.stream)
 	if err != nil {
 		return waiting{since: time.Now()}
 	}

@@ -122,7 +122,7 @@ func (q *queue) begin(ctx context.Context, m *Message, o notification.Object, lo
 		return err
 	}
 	load.gives = append(load.gives, q.budget.take(o.Size))
-	p, err := q.tracker.Begin(ctx, q.object(m, o), q.publish)
+	p, err := q.tracker.Begin(ctx, objectOf(q.conn.Name, m, o), q.publish)
 	if err != nil {
 		return err
 	}
@@ -153,11 +153,11 @@ func (q *queue) identify(ctx context.Context, o notification.Object) (notificati
 	}
 }
 
-// object describes o for the fetcher.
-func (q *queue) object(m *Message, o notification.Object) *logferryv1.Object {
+// objectOf describes o, which m has announced, for the fetcher.
+func objectOf(connection string, m *Message, o notification.Object) *logferryv1.Object {
 	object := &logferryv1.Object{
-		Id:         batch.ObjectID(q.conn.Name, o.Bucket, o.Key, o.VersionID, o.ETag),
-		Connection: q.conn.Name,
+		Id:         batch.ObjectID(connection, o.Bucket, o.Key, o.VersionID, o.ETag),
+		Connection: connection,
 		Bucket:     o.Bucket,
 		Key:        o.Key,
 		VersionId:  o.VersionID,

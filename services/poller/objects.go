@@ -2,14 +2,12 @@ package poller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -64,7 +62,7 @@ func (s *objects) identify(ctx context.Context, o notification.Object) (notifica
 		o.Region = s.region
 	}
 	out, err := s.ask(ctx, &o)
-	if status := statusOf(err); status == http.StatusNotFound || status == http.StatusForbidden {
+	if status := awscred.StatusOf(err); status == http.StatusNotFound || status == http.StatusForbidden {
 		return o, nil
 	}
 	if err != nil {
@@ -92,16 +90,4 @@ func (s *objects) ask(ctx context.Context, o *notification.Object) (out *s3.Head
 		return err
 	})
 	return out, err
-}
-
-// statusOf returns the HTTP status of S3's refusal, 0 when it was not S3 that
-// refused.
-func statusOf(err error) int {
-	if _, ok := errors.AsType[*awscred.RoleError](err); ok {
-		return 0
-	}
-	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
-		return e.HTTPStatusCode()
-	}
-	return 0
 }

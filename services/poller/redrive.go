@@ -58,14 +58,13 @@ func (r *Reader) Objects(ctx context.Context, connection string, message []byte)
 	if err != nil {
 		return nil, err
 	}
-	q := &queue{conn: c} // names objects
 	found := make([]*logferryv1.Object, len(n.Objects))
 	for i, o := range n.Objects {
 		o, err := lookup.identify(ctx, o)
 		if err != nil {
 			return nil, err
 		}
-		found[i] = q.object(&Message{}, o)
+		found[i] = objectOf(c.Name, &Message{}, o)
 	}
 	return found, nil
 }

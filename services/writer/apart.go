@@ -46,10 +46,7 @@ func OpenApart(ctx context.Context, env *app.Env, account ledger.Store, opts ...
 	for _, d := range env.Config.Destinations {
 		a.files[d.Name] = d.IsFile()
 		for _, table := range d.TablesOf(all.Formats().Tables()) {
-			a.writers[place{d.Name, table}] = &writer{
-				destination: d.Name, table: table, eventTime: d.Tables[table].EventTime,
-				sink: sinks[d.Name], ledger: account, metrics: metrics,
-			}
+			a.writers[place{d.Name, table}] = writerOf(d, table, sinks[d.Name], account, metrics)
 		}
 	}
 	return a, nil
@@ -90,6 +87,6 @@ func (a *Apart) handle(ctx context.Context, in *batch.Batch, out *stage.Emitter[
 }
 
 // rejected enters a part in the account that is a dead letter as a whole.
-func (a *Apart) rejected(ctx context.Context, l stage.DeadLetter, cause error) error {
-	return (&writer{ledger: a.account}).rejected(ctx, l, cause)
+func (a *Apart) rejected(ctx context.Context, l stage.DeadLetter, _ error) error {
+	return enterRejected(ctx, a.account, l)
 }

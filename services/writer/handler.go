@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/logferry/logferry/pkg/batch"
+	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/failpoint"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/ledger"
@@ -34,6 +35,10 @@ type writer struct {
 	ledger      ledger.Store
 	metrics     *metrics
 	busy        sync.Map // ids of the parts being written
+}
+
+func writerOf(d connection.Destination, table string, s sink.Sink, account ledger.Store, m *metrics) *writer {
+	return &writer{destination: d.Name, table: table, eventTime: d.Tables[table].EventTime, sink: s, ledger: account, metrics: m}
 }
 
 // burier keeps dead letters: the stage's emitter.
@@ -104,10 +109,14 @@ func (w *writer) settle(ctx context.Context, in *batch.Batch, rejected []sink.Re
 
 // rejected enters a part in the ledger that is a dead letter as a whole.
 func (w *writer) rejected(ctx context.Context, l stage.DeadLetter, _ error) error {
+	return enterRejected(ctx, w.ledger, l)
+}
+
+func enterRejected(ctx context.Context, account ledger.Store, l stage.DeadLetter) error {
 	if l.Object == "" || l.Connection == "" || l.Part < 0 {
 		return nil // the poller will find that its object is not done
 	}
-	_, err := w.ledger.Record(ctx, ledger.Part(l.Connection, l.Object, &logferryv1.PartSettled{
+	_, err := account.Record(ctx, ledger.Part(l.Connection, l.Object, &logferryv1.PartSettled{
 		Part: uint32(l.Part), Dead: uint64(l.Dead) + uint64(l.Records), Filtered: uint64(l.Filtered),
 	}))
 	return err

@@ -80,8 +80,7 @@ func newStages(ctx context.Context, env *app.Env, sinks sinks) ([]*rowsStage, er
 			if err != nil {
 				return nil, fmt.Errorf("rows of %s for %s: %w", table, d.Name, err)
 			}
-			w := &writer{destination: d.Name, table: table, eventTime: d.Tables[table].EventTime,
-				sink: sinks[d.Name], ledger: env.Bus.Ledger(), metrics: metrics}
+			w := writerOf(d, table, sinks[d.Name], env.Bus.Ledger(), metrics)
 			stages = append(stages, &rowsStage{
 				Name: name, Source: source, Dead: env.Bus.Graveyard(), Handle: w.handle, Rejected: w.rejected,
 				Workers: env.Config.Writer.InFlight, Grace: env.Config.Grace,

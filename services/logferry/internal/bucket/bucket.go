@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -147,7 +146,7 @@ var errGone = errors.New("there is no such object")
 
 func (l *Lister) explainHead(err error, bucket, key, region string) error {
 	place := "s3://" + bucket + "/" + key
-	switch status := statusOf(err); {
+	switch status := awscred.StatusOf(err); {
 	case status == http.StatusNotFound:
 		return fmt.Errorf("%s: %w: %w", place, errGone, err)
 	case status == http.StatusForbidden:
@@ -159,7 +158,7 @@ func (l *Lister) explainHead(err error, bucket, key, region string) error {
 // explain says what is to be done about an error of S3 that concerns the
 // bucket as a whole.
 func (l *Lister) explain(err error, bucket, region string) error {
-	switch code, status := codeOf(err), statusOf(err); {
+	switch code, status := codeOf(err), awscred.StatusOf(err); {
 	case status == 0:
 		return err
 	case code == "NoSuchBucket":
@@ -181,22 +180,10 @@ func (l *Lister) who() string {
 	return "the process's own AWS identity"
 }
 
-// statusOf returns the HTTP status of S3's refusal, 0 when it was not S3 that
-// refused.
-func statusOf(err error) int {
-	if _, ok := errors.AsType[*awscred.RoleError](err); ok {
-		return 0
-	}
-	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
-		return e.HTTPStatusCode()
-	}
-	return 0
-}
-
 // codeOf returns the code of S3's refusal, empty when it was not S3 that
 // refused.
 func codeOf(err error) string {
-	if e, ok := errors.AsType[smithy.APIError](err); ok && statusOf(err) != 0 {
+	if e, ok := errors.AsType[smithy.APIError](err); ok && awscred.StatusOf(err) != 0 {
 		return e.ErrorCode()
 	}
 	return ""
