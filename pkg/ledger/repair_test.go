@@ -1,14 +1,13 @@
 package ledger_test
 
 import (
-	"context"
-	"log/slog"
 	"maps"
 	"testing"
 	"time"
 
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/bus/bustest"
 	"github.com/logferry/logferry/pkg/ledger"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
@@ -20,18 +19,7 @@ func open(t *testing.T) ledger.Store {
 	t.Helper()
 	config := bus.DefaultConfig()
 	config.Store = t.TempDir()
-	b, err := bus.Open(t.Context(), config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := b.Bootstrap(t.Context(), bus.Topology{Destinations: map[string][]string{"sentinel": {"AWSCloudTrail"}}}); err != nil {
-		t.Fatal(err)
-	}
+	b := bustest.Open(t, config, bus.Topology{Destinations: map[string][]string{"sentinel": {"AWSCloudTrail"}}})
 	return b.Ledger()
 }
 

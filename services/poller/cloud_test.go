@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/localcloud"
+	"github.com/logferry/logferry/pkg/localcloud/cloudtest"
 	"github.com/logferry/logferry/pkg/localcloud/inject"
 	"github.com/logferry/logferry/pkg/localcloud/notification"
 	"github.com/logferry/logferry/pkg/localcloud/sts"
@@ -32,18 +32,9 @@ const testRole = "arn:aws:iam::123456789012:role/logferry"
 // startCloud starts the stand-in with a bucket, its queue and a role.
 func startCloud(t testing.TB) (cloud *localcloud.Cloud, c connection.Connection) {
 	t.Helper()
-	cloud, err := localcloud.Start(t.Context(), localcloud.Options{
+	cloud = cloudtest.Start(t, localcloud.Options{
 		Roles: []sts.Role{{ARN: testRole, ExternalID: "ext-1"}}, RequireCredentials: true,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cloud.Close)
-	none := filepath.Join(t.TempDir(), "none")
-	for _, e := range append(cloud.Env(), "AWS_CONFIG_FILE="+none, "AWS_SHARED_CREDENTIALS_FILE="+none) {
-		name, value, _ := strings.Cut(e, "=")
-		t.Setenv(name, value)
-	}
 	url, err := cloud.Feed("logs", "feed")
 	if err != nil {
 		t.Fatal(err)

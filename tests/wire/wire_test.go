@@ -4,7 +4,6 @@ package wire
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/bus/bustest"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/stage"
@@ -82,20 +82,8 @@ func open(t *testing.T, store string) *bus.Bus {
 	config := bus.DefaultConfig()
 	config.Store = store
 	config.MaxBytes = 64 << 20
-	b, err := bus.Open(t.Context(), config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
 	tables := []string{"AWSVPCFlow", "AWSGuardDuty", "AWSCloudTrail"}
-	if err := b.Bootstrap(t.Context(), bus.Topology{Destinations: map[string][]string{"sentinel": tables}}); err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return bustest.Open(t, config, bus.Topology{Destinations: map[string][]string{"sentinel": tables}})
 }
 
 // node runs the JavaScript side against the server whose URL is in the file.

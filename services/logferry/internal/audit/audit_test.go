@@ -2,11 +2,9 @@ package audit
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,10 +17,12 @@ import (
 	"github.com/logferry/logferry/pkg/awscred"
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/bus/bustest"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/localcloud"
+	"github.com/logferry/logferry/pkg/localcloud/cloudtest"
 	"github.com/logferry/logferry/pkg/stage"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 	"github.com/logferry/logferry/services/logferry/internal/bucket"
@@ -46,33 +46,13 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	cloud, err := localcloud.Start(t.Context(), localcloud.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cloud.Close)
-	none := filepath.Join(t.TempDir(), "none")
-	for _, e := range append(cloud.Env(), "AWS_CONFIG_FILE="+none, "AWS_SHARED_CREDENTIALS_FILE="+none) {
-		name, value, _ := strings.Cut(e, "=")
-		t.Setenv(name, value)
-	}
+	cloud := cloudtest.Start(t, localcloud.Options{})
 	if err := cloud.S3.CreateBucket(bucketName); err != nil {
 		t.Fatal(err)
 	}
 	config := bus.DefaultConfig()
 	config.Store = t.TempDir()
-	b, err := bus.Open(t.Context(), config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := b.Bootstrap(t.Context(), bus.Topology{Destinations: map[string][]string{"sentinel": {"AWSCloudTrail"}}}); err != nil {
-		t.Fatal(err)
-	}
+	b := bustest.Open(t, config, bus.Topology{Destinations: map[string][]string{"sentinel": {"AWSCloudTrail"}}})
 	return &world{t: t, cloud: cloud, bus: b, conn: cloud.Connection("org-trail", "http://localhost/1/feed", "sentinel")}
 }
 

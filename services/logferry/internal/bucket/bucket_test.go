@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/localcloud"
+	"github.com/logferry/logferry/pkg/localcloud/cloudtest"
 	announcement "github.com/logferry/logferry/pkg/localcloud/notification"
 	"github.com/logferry/logferry/pkg/notification"
 )
@@ -181,16 +181,7 @@ const oddKey = trail + "a b+c=é::%41.json.gz"
 // startCloud starts the stand-in with the bucket logs and its queue.
 func startCloud(t *testing.T) (*localcloud.Cloud, connection.Connection) {
 	t.Helper()
-	cloud, err := localcloud.Start(t.Context(), localcloud.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cloud.Close)
-	none := filepath.Join(t.TempDir(), "none")
-	for _, e := range append(cloud.Env(), "AWS_CONFIG_FILE="+none, "AWS_SHARED_CREDENTIALS_FILE="+none) {
-		name, value, _ := strings.Cut(e, "=")
-		t.Setenv(name, value)
-	}
+	cloud := cloudtest.Start(t, localcloud.Options{})
 	url, err := cloud.Feed("logs", "feed")
 	if err != nil {
 		t.Fatal(err)

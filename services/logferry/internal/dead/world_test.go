@@ -21,6 +21,7 @@ import (
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/format/all"
 	"github.com/logferry/logferry/pkg/localcloud"
+	"github.com/logferry/logferry/pkg/localcloud/cloudtest"
 	"github.com/logferry/logferry/pkg/stage"
 	"github.com/logferry/logferry/pkg/table"
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
@@ -53,17 +54,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	cloud, err := localcloud.Start(context.Background(), localcloud.Options{RequireCredentials: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cloud.Close)
+	cloud := cloudtest.Start(t, localcloud.Options{RequireCredentials: true})
 	dir := t.TempDir()
-	none := filepath.Join(dir, "none")
-	for _, e := range append(cloud.Env(), "AWS_CONFIG_FILE="+none, "AWS_SHARED_CREDENTIALS_FILE="+none) {
-		name, value, _ := strings.Cut(e, "=")
-		t.Setenv(name, value)
-	}
 	url, err := cloud.Feed("logs", "feed")
 	if err != nil {
 		t.Fatal(err)

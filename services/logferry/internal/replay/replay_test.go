@@ -21,6 +21,7 @@ import (
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/bus/bustest"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/stage"
@@ -47,19 +48,7 @@ func newWorld(t *testing.T) *world {
 		{Name: "other", Directory: filepath.Join(t.TempDir(), "other")},
 		{Name: "azure", Endpoint: "https://localhost", Tables: rule},
 	}
-	b, err := bus.Open(t.Context(), w.cfg.Bus, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.bus = b
-	t.Cleanup(func() {
-		if err := b.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := b.Bootstrap(t.Context(), bus.Topology{Destinations: map[string][]string{"files": {"AWSVPCFlow"}, "gone": {"AWSVPCFlow"}}}); err != nil {
-		t.Fatal(err)
-	}
+	w.bus = bustest.Open(t, w.cfg.Bus, bus.Topology{Destinations: map[string][]string{"files": {"AWSVPCFlow"}, "gone": {"AWSVPCFlow"}}})
 	return w
 }
 
