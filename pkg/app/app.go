@@ -40,6 +40,10 @@ type Env struct {
 	Version string
 }
 
+func newEnv(cfg Config, log *slog.Logger, r prometheus.Registerer, b *bus.Bus) *Env {
+	return &Env{Config: cfg, Log: log, Metrics: r, Stages: stage.NewMetrics(r), Bus: b, Version: Version().Version}
+}
+
 // Options are what a run has besides its configuration.
 type Options struct {
 	// UntilIdle, when it is not 0, ends the run once nothing has been in flight

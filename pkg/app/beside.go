@@ -9,7 +9,6 @@ import (
 	"github.com/sourcegraph/conc/pool"
 
 	"github.com/logferry/logferry/pkg/bus"
-	"github.com/logferry/logferry/pkg/stage"
 )
 
 // Beside runs f beside the services that work on the configuration's bus. When
@@ -27,9 +26,7 @@ func Beside(ctx context.Context, cfg Config, log *slog.Logger, services []Servic
 	}
 	registry := newRegistry(nil)
 	registry.MustRegister(b)
-	env := &Env{
-		Config: cfg, Log: log, Metrics: registry, Stages: stage.NewMetrics(registry), Bus: b, Version: Version().Version,
-	}
+	env := newEnv(cfg, log, registry, b)
 	if !b.IsAlone() || len(services) == 0 {
 		return f(ctx, env)
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/format/all"
-	"github.com/logferry/logferry/pkg/stage"
 )
 
 // closeTimeout bounds the end of what outlives the services: traces and bus.
@@ -94,10 +93,7 @@ func (p process) run(ctx context.Context, cfg Config, services []Service) error 
 		return err
 	}
 	cfg.Grace /= graceParts(services)
-	env := &Env{
-		Config: cfg, Log: p.log, Metrics: p.registry, Stages: stage.NewMetrics(p.registry),
-		Bus: p.bus, Version: Version().Version,
-	}
+	env := newEnv(cfg, p.log, p.registry, p.bus)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	serving, endAdmin := context.WithCancel(context.WithoutCancel(ctx)) // until the services have ended

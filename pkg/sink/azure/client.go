@@ -24,6 +24,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/fault"
 )
 
 const (
@@ -265,16 +266,14 @@ var errNobody = errors.New("nobody waits for the rows any more")
 // outlive returns the context of a call: it ends after callTimeout, or when ctx
 // has ended for lastAnswer, or with ctx when that is because of errNobody.
 func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	longer, end := fault.Outlive(ctx, lastAnswer)
+	call, cancel := context.WithTimeout(longer, callTimeout)
 	release := context.AfterFunc(ctx, func() {
 		if context.Cause(ctx) == errNobody {
 			cancel()
-			return
 		}
-		late := time.AfterFunc(lastAnswer, cancel)
-		context.AfterFunc(call, func() { late.Stop() })
 	})
-	return call, func() { release(); cancel() }
+	return call, func() { release(); cancel(); end() }
 }
 
 // renew drops the token, so that the next call asks for a new one.
