@@ -38,6 +38,10 @@ type Meta struct {
 	// the same object always has the same parts (invariant 4).
 	Object string
 	Part   int
+	// Whole is 0 unless the batch is all there is of its object: then it is
+	// the number of the object's records. Who settles it enters the object as
+	// done.
+	Whole int64
 	// Attempt is 0 unless the object was published again as a new attempt.
 	Attempt int
 	// Bucket, Key and Version tell a person where the records came from.

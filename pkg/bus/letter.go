@@ -40,7 +40,7 @@ func batchLetter(msg jetstream.Msg) stage.DeadLetter {
 	l.Object, l.Bucket, l.Key, l.Version, l.Layout = m.Object, m.Bucket, m.Key, m.Version, m.Layout
 	if err == nil {
 		l.ID, l.Part = m.PartID(), m.Part // whatever the attempt
-		l.Dead, l.Filtered = m.Dead, m.Filtered
+		l.Dead, l.Filtered, l.Whole = m.Dead, m.Filtered, m.Whole
 	}
 	l.Records, _ = strconv.ParseInt(msg.Headers().Get(headerRows), 10, 64)
 	l.ContentEncoding = msg.Headers().Get(headerContentEncoding)

@@ -42,6 +42,7 @@ const (
 	headerTable       = "Logferry-Table"
 	headerObject      = "Logferry-Object"
 	headerPart        = "Logferry-Part"
+	headerWhole       = "Logferry-Whole"
 	headerAttempt     = "Logferry-Attempt"
 	headerBucket      = "Logferry-Bucket"
 	headerKey         = "Logferry-Key"

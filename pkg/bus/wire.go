@@ -132,6 +132,9 @@ func writeMeta(h nats.Header, m batch.Meta) {
 	set(headerTable, m.Table)
 	set(headerObject, m.Object)
 	set(headerPart, strconv.Itoa(m.Part))
+	if m.Whole > 0 {
+		set(headerWhole, strconv.FormatInt(m.Whole, 10))
+	}
 	if m.Attempt > 0 {
 		set(headerAttempt, strconv.Itoa(m.Attempt))
 	}
@@ -175,7 +178,7 @@ func readMeta(h nats.Header) (m batch.Meta, err error) {
 	m = batch.Meta{
 		Connection: h.Get(headerConnection), Destination: h.Get(headerDestination),
 		Format: h.Get(headerFormat), Table: h.Get(headerTable),
-		Object: h.Get(headerObject), Part: number(headerPart), Attempt: number(headerAttempt),
+		Object: h.Get(headerObject), Part: number(headerPart), Whole: int64(number(headerWhole)), Attempt: number(headerAttempt),
 		Bucket: h.Get(headerBucket), Key: text(headerKey), Version: text(headerVersion),
 		Layout: text(headerLayout), Dead: number(headerDead), Filtered: number(headerFiltered),
 	}

@@ -137,6 +137,18 @@ func Part(connection, object string, p *logferryv1.PartSettled) *logferryv1.Ledg
 	}
 }
 
+// Settled returns the event that settles a part. A part that is all there is of
+// its object, of so many records (whole; else 0), settles the object with it:
+// then it is the object's last event.
+func Settled(connection, object string, whole int64, p *logferryv1.PartSettled) *logferryv1.LedgerEvent {
+	if whole == 0 {
+		return Part(connection, object, p)
+	}
+	return done(connection, object, &logferryv1.Done{
+		Parts: 1, Records: uint64(whole), Delivered: p.GetDelivered(), Dead: p.GetDead(), Filtered: p.GetFiltered(), Rejected: p.GetRejected(),
+	})
+}
+
 func done(connection, object string, d *logferryv1.Done) *logferryv1.LedgerEvent {
 	return &logferryv1.LedgerEvent{
 		ObjectId: object, Connection: connection, Time: timestamppb.Now(),
@@ -145,13 +157,16 @@ func done(connection, object string, d *logferryv1.Done) *logferryv1.LedgerEvent
 }
 
 // IsSettled reports whether nothing is left to do for a part: it is settled
-// itself, or its object is done and the part forgotten.
-func IsSettled(ctx context.Context, s Store, connection, object string, part int) (bool, error) {
-	e, err := s.Event(ctx, connection, object, PartName(part))
-	if err != nil || e != nil {
-		return e != nil, err
+// itself, or its object is done and the part forgotten. Of a part that is whole
+// (see [Settled]) the object's end is the only trace.
+func IsSettled(ctx context.Context, s Store, connection, object string, part int, whole int64) (bool, error) {
+	if whole == 0 {
+		e, err := s.Event(ctx, connection, object, PartName(part))
+		if err != nil || e != nil {
+			return e != nil, err
+		}
 	}
-	e, err = s.Event(ctx, connection, object, EventDone)
+	e, err := s.Event(ctx, connection, object, EventDone)
 	return e != nil && covers(e.GetDone(), part), err
 }
 

@@ -110,6 +110,9 @@ type DeadLetter struct {
 	// message; SentRecords how many records of an object were sent on before
 	// it was given up.
 	Records, SentRecords int64
+	// Whole is the number of the object's records if the part is all there is
+	// of it, else 0. It is for the ledger; the letter is not stored with it.
+	Whole int64
 	// Dead and Filtered count the records of the part that became no rows
 	// before. They are for the ledger; the letter is not stored with them.
 	Dead, Filtered int

@@ -94,7 +94,7 @@ func (p *parser) handle(ctx context.Context, in *batch.Batch, out *stage.Emitter
 
 // settle enters a part in the ledger that has no rows.
 func (p *parser) settle(ctx context.Context, m batch.Meta) error {
-	_, err := p.ledger.Record(ctx, ledger.Part(m.Connection, m.Object, &logferryv1.PartSettled{
+	_, err := p.ledger.Record(ctx, ledger.Settled(m.Connection, m.Object, m.Whole, &logferryv1.PartSettled{
 		Part: uint32(m.Part), Dead: uint64(m.Dead), Filtered: uint64(m.Filtered),
 	}))
 	return err
@@ -105,7 +105,7 @@ func (p *parser) rejected(ctx context.Context, l stage.DeadLetter, _ error) erro
 	if l.Object == "" || l.Connection == "" || l.Part < 0 {
 		return nil // the poller will find that its object is not done
 	}
-	return p.settle(ctx, batch.Meta{Connection: l.Connection, Object: l.Object, Part: l.Part, Dead: int(l.Records)})
+	return p.settle(ctx, batch.Meta{Connection: l.Connection, Object: l.Object, Part: l.Part, Whole: l.Whole, Dead: int(l.Records)})
 }
 
 // parse fills rows with what the records say and buries those that say

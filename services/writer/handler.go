@@ -66,7 +66,7 @@ func (w *writer) write(ctx context.Context, in *batch.Batch, out burier) error {
 		return fault.After(busyWait, fmt.Errorf("part %s is being written already", m.PartID()))
 	}
 	defer w.busy.Delete(m.PartID())
-	settled, err := ledger.IsSettled(ctx, w.ledger, m.Connection, m.Object, m.Part)
+	settled, err := ledger.IsSettled(ctx, w.ledger, m.Connection, m.Object, m.Part, m.Whole)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (w *writer) settle(ctx context.Context, in *batch.Batch, rejected []sink.Re
 		}
 	}
 	m, rows := in.Meta, int(in.Record.NumRows())
-	_, err := w.ledger.Record(ctx, ledger.Part(m.Connection, m.Object, &logferryv1.PartSettled{
+	_, err := w.ledger.Record(ctx, ledger.Settled(m.Connection, m.Object, m.Whole, &logferryv1.PartSettled{
 		Part: uint32(m.Part), Delivered: uint64(rows - len(rejected)), Dead: uint64(m.Dead + len(rejected)), Filtered: uint64(m.Filtered),
 	}))
 	if err != nil {
@@ -116,7 +116,7 @@ func enterRejected(ctx context.Context, account ledger.Store, l stage.DeadLetter
 	if l.Object == "" || l.Connection == "" || l.Part < 0 {
 		return nil // the poller will find that its object is not done
 	}
-	_, err := account.Record(ctx, ledger.Part(l.Connection, l.Object, &logferryv1.PartSettled{
+	_, err := account.Record(ctx, ledger.Settled(l.Connection, l.Object, l.Whole, &logferryv1.PartSettled{
 		Part: uint32(l.Part), Dead: uint64(l.Dead) + uint64(l.Records), Filtered: uint64(l.Filtered),
 	}))
 	return err

@@ -75,7 +75,7 @@ func (p *parcel) Letter() stage.DeadLetter {
 		ID: m.PartID(), Connection: m.Connection, Destination: m.Destination, Table: m.Table, Format: m.Format,
 		Object: m.Object, Part: m.Part, Bucket: m.Bucket, Key: m.Key, Version: m.Version, Layout: m.Layout, Offset: -1,
 		ContentType: "application/vnd.apache.arrow.stream", Body: body, BodySize: int64(len(body)),
-		Records: p.batch.Record.NumRows(), Dead: m.Dead, Filtered: m.Filtered,
+		Records: p.batch.Record.NumRows(), Whole: m.Whole, Dead: m.Dead, Filtered: m.Filtered,
 	}
 }
 

@@ -51,6 +51,7 @@ func (d *delivery) Value() (*batch.Batch, error) {
 	if d.from.to != "" {
 		b.Meta.Destination = d.from.to
 	}
+	b.Meta.Whole = 0 // the replay's account has parts only
 	if d.from.rows {
 		b.Meta.Dead, b.Meta.Filtered = 0, 0
 	}
@@ -62,6 +63,7 @@ func (d *delivery) Letter() stage.DeadLetter {
 	if d.from.to != "" {
 		l.Destination = d.from.to
 	}
+	l.Whole = 0
 	if d.from.rows {
 		l.Dead, l.Filtered = 0, 0
 	}
