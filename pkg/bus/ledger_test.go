@@ -48,10 +48,10 @@ func TestLedgerTakesAnEventOnce(t *testing.T) {
 	if e, err := l.Event(t.Context(), "org-trail", "o1", "1"); e != nil || err != nil {
 		t.Errorf("event = %v, %v; want none", e, err)
 	}
-	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 0); !settled || err != nil {
+	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 0, 0); !settled || err != nil {
 		t.Errorf("settled = %v, %v", settled, err)
 	}
-	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 1); settled || err != nil {
+	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 1, 0); settled || err != nil {
 		t.Errorf("settled = %v, %v; want not", settled, err)
 	}
 }
@@ -77,12 +77,12 @@ func TestLedgerForgets(t *testing.T) {
 	if err != nil || len(events) != 1 || events[0].GetDone().GetDelivered() != 20 {
 		t.Fatalf("events = %v, %v; want done only", events, err)
 	}
-	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 1); !settled || err != nil {
+	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 1, 0); !settled || err != nil {
 		t.Errorf("settled = %v, %v", settled, err)
 	}
 	// An object that was given up may have sent more in a life that nobody
 	// remembers: that is still to be written, and does not displace done.
-	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 2); settled || err != nil {
+	if settled, err := ledger.IsSettled(t.Context(), l, "org-trail", "o1", 2, 0); settled || err != nil {
 		t.Errorf("a part beyond those of the object: settled = %v, %v", settled, err)
 	}
 	record(t, l, part("o1", 2, 10))
@@ -298,7 +298,7 @@ func BenchmarkLedger(b *testing.B) {
 	})
 	b.Run("settled/no", func(b *testing.B) {
 		for b.Loop() {
-			if settled, err := ledger.IsSettled(b.Context(), l, "org-trail", "x", 0); settled || err != nil {
+			if settled, err := ledger.IsSettled(b.Context(), l, "org-trail", "x", 0, 0); settled || err != nil {
 				b.Fatal(settled, err)
 			}
 		}
@@ -308,7 +308,7 @@ func BenchmarkLedger(b *testing.B) {
 			b.Fatal(err)
 		}
 		for b.Loop() {
-			if settled, err := ledger.IsSettled(b.Context(), l, "org-trail", "y", 0); !settled || err != nil {
+			if settled, err := ledger.IsSettled(b.Context(), l, "org-trail", "y", 0, 0); !settled || err != nil {
 				b.Fatal(settled, err)
 			}
 		}

@@ -262,7 +262,7 @@ func TestReplayAccount(t *testing.T) {
 	a := r.Account()
 	f := func(n int, want bool) {
 		t.Helper()
-		if settled, err := ledger.IsSettled(t.Context(), a, "org-trail", "obj", n); settled != want || err != nil {
+		if settled, err := ledger.IsSettled(t.Context(), a, "org-trail", "obj", n, 0); settled != want || err != nil {
 			t.Errorf("part %d: settled = %v, %v; want %v", n, settled, err, want)
 		}
 	}

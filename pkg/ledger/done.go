@@ -77,6 +77,7 @@ func (t *Tracker) enterOnce(ctx context.Context, batch []*passage) error {
 	for i, p := range batch {
 		t.mu.Lock()
 		total, known := p.account.Total(), p.account.IsDone()
+		p.entered = p.entered || known && p.awaited // its only part has settled it
 		t.mu.Unlock()
 		entries[i] = entryOf(p.object.GetId(), total)
 		if known {
@@ -84,7 +85,7 @@ func (t *Tracker) enterOnce(ctx context.Context, batch []*passage) error {
 		}
 		calls.Go(func() error {
 			first, err := t.store.Record(ctx, done(t.connection, p.object.GetId(), total))
-			p.entered = p.entered || first // the next try would not be told
+			p.entered = p.entered || first // a next try would not be told
 			return err
 		})
 	}

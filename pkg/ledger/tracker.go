@@ -45,7 +45,7 @@ type passage struct {
 	object  *logferryv1.Object
 	publish Publish
 	turn    chan struct{} // holds a token while somebody begins
-	entered bool          // as done, here and first; of who enters it
+	entered bool          // as done, in its time here; of who enters it
 	seen    time.Time     // of who watches
 	tried   uint32        // the last attempt, of whose turn it is
 
@@ -53,6 +53,7 @@ type passage struct {
 	account  Account
 	waiters  int
 	begun    bool // published, now or before
+	awaited  bool // its end was still to come when it was begun with
 	complete bool
 	course   course
 	done     chan struct{} // closed when result is there
@@ -199,10 +200,22 @@ func (t *Tracker) bring(ctx context.Context, p *passage) error {
 	}
 	if !first {
 		t.metrics.adopted.WithLabelValues(t.connection).Inc()
-		return t.look(ctx, p)
+		if err := t.look(ctx, p); err != nil {
+			return err
+		}
+		t.await(p)
+		return nil
 	}
 	t.note(p, seen)
+	t.await(p)
 	return p.publish(ctx, p.object)
+}
+
+// await marks p as one whose end is still to come, if it is.
+func (t *Tracker) await(p *passage) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.awaited = !p.complete
 }
 
 // look enters in p's account what the ledger has of it.

@@ -284,6 +284,38 @@ func TestAdoption(t *testing.T) {
 	f(true, seen(id("a")), part(id("a"), 0, 0), fetched(id("a"), 1))
 }
 
+// An object of one part is done by the event that settles it. It is counted
+// and forgotten by whom it was done for, and by nobody who comes later.
+func TestWholeObject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t).run()
+		w := r.begin("a")
+		settled := ledger.Settled(connection, id("a"), 20, &logferryv1.PartSettled{Delivered: 17, Dead: 3})
+		for part, want := range map[int]bool{0: false, 1: false} {
+			if got, err := ledger.IsSettled(t.Context(), r, connection, id("a"), part, 20); got != want || err != nil {
+				t.Errorf("part %d is settled before: %v, %v", part, got, err)
+			}
+		}
+		r.record(settled)
+		if !w.isDone() || w.done.GetDelivered() != 17 || w.done.GetDead() != 3 || w.done.GetRecords() != 20 || w.done.GetParts() != 1 {
+			t.Errorf("got %v", w.done)
+		}
+		for part, want := range map[int]bool{0: true, 1: false} {
+			if got, err := ledger.IsSettled(t.Context(), r, connection, id("a"), part, 20); got != want || err != nil {
+				t.Errorf("part %d is settled: %v, %v; want %v", part, got, err, want)
+			}
+		}
+		if again := r.begin("a"); !again.isDone() {
+			t.Error("it is not done for who comes later")
+		}
+		pass(2 * time.Minute)
+		if got := r.count("forget " + id("a")); got != 1 {
+			t.Errorf("forgotten %d times; want once", got)
+		}
+		r.want(map[string]float64{"objects_tracked": 0, "objects_done_total": 1, "objects_adopted_total": 1, "object_seconds": 1, "mismatches_total": 0})
+	})
+}
+
 // What was done before is told at once and counted by nobody, but for the
 // history: who entered it as done may have died before it was added.
 func TestDoneBefore(t *testing.T) {
