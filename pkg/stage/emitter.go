@@ -24,11 +24,16 @@ type Emitter[T any] struct {
 	dead    Graveyard
 	metrics *Metrics
 	letter  func() DeadLetter // of the delivery
+	attempt int               // of the delivery
 
 	mu     sync.Mutex
 	waits  []func(context.Context) error // of what is not known to be stored
 	buried map[string]int                // letters by their distinguishing marks
 }
+
+// Redelivered reports whether the delivery came before, to this worker or
+// another.
+func (e *Emitter[T]) Redelivered() bool { return e.attempt > 1 }
 
 // Emit takes v over and puts it on its way, blocking while the way is full.
 // An error ends the handler's work: return it.

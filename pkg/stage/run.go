@@ -67,7 +67,7 @@ func (s *Stage[In, Out]) deliver(work context.Context, d Delivery[In]) {
 		d.Context(work), s.Name, trace.WithSpanKind(trace.SpanKindConsumer))
 	defer span.End()
 
-	out := &Emitter[Out]{stage: s.Name, out: s.Out, dead: s.Dead, metrics: s.Metrics, letter: d.Letter}
+	out := &Emitter[Out]{stage: s.Name, out: s.Out, dead: s.Dead, metrics: s.Metrics, letter: d.Letter, attempt: d.Attempt()}
 	err := s.handle(ctx, d, out)
 	if stored := out.Flush(ctx); stored != nil {
 		err = stored

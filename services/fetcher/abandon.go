@@ -27,19 +27,19 @@ func (e *abandoned) Unwrap() error { return e.cause }
 func (e *abandoned) SentRecords() int64 { return e.carrier.sent }
 
 // abandon returns why the object is not carried to its end, with what earlier
-// deliveries of it have sent, as far as it is settled by now. Records that were
-// too long to be carried are not among what is settled: of these as many are
-// tried again.
+// deliveries of it have sent, as far as it is settled by now; nil when nothing
+// was left to send. Records that were too long to be carried are not among what
+// is settled: of these as many are tried again.
 func (f *fetcher) abandon(ctx context.Context, in *logferryv1.Object, cause error) error {
 	e, ok := errors.AsType[*abandoned](cause)
 	if !ok {
 		return cause
 	}
-	events, err := f.ledger.Events(ctx, in.GetConnection(), in.GetId())
-	if err != nil {
+	account, err := f.account(ctx, in)
+	if err != nil || isSent(in, account) {
 		return err
 	}
-	if known := ledger.NewAccount(events).Accounted(); known > 0 {
+	if known := account.Accounted(); known > 0 {
 		e.carrier.sent = max(e.carrier.sent, int64(in.GetSkipRecords()+known))
 	}
 	return cause

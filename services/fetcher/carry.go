@@ -30,6 +30,7 @@ type carrier struct {
 	records  int64 // in the parts
 	dead     int64 // records kept as dead letters beside them
 	sent     int64 // records up to the end of the last part
+	whole    bool  // one part holds them all, and was sent so
 }
 
 // fetched is the object's entry in the ledger.

@@ -112,13 +112,21 @@ type outlet interface {
 }
 
 // handle is the stage's handler: it sends what the object holds and, when all
-// of that is stored, enters it in the ledger.
+// of that is stored, enters it in the ledger. An object that is one part needs
+// no entry: who settles the part enters the object as done.
+//
+// The ledger is asked first only where something may have been sent before.
+// What is sent twice all the same is known by its id: to the bus for a while,
+// then to the ledger, which the writer asks about every part.
 func (f *fetcher) handle(ctx context.Context, in *logferryv1.Object, out *stage.Emitter[*batch.Batch]) error {
-	settled, known, err := f.known(ctx, in)
-	if err != nil || known {
-		return err
+	account := new(ledger.Account)
+	if in.GetAttempt() > 0 || out.Redelivered() {
+		var err error
+		if account, err = f.account(ctx, in); err != nil || isSent(in, account) {
+			return err
+		}
 	}
-	fetched, err := f.fetch(ctx, in, settled, out)
+	c, err := f.fetch(ctx, in, account.HasSettled, out)
 	if err != nil {
 		return f.abandon(ctx, in, err)
 	}
@@ -126,36 +134,30 @@ func (f *fetcher) handle(ctx context.Context, in *logferryv1.Object, out *stage.
 		return err
 	}
 	failpoint.Hit("fetcher.sent")
-	_, err = f.ledger.Record(ctx, ledger.Fetched(in.GetConnection(), in.GetId(), fetched))
+	if !c.whole {
+		_, err = f.ledger.Record(ctx, ledger.Fetched(in.GetConnection(), in.GetId(), c.fetched()))
+	}
 	failpoint.Hit("fetcher.entered")
 	return err
 }
 
-// known asks the ledger about an object. One that is done, or was sent whole
-// in the first attempt, needs nothing more: its delivery came again. Of a
-// further attempt settled tells which parts need not be sent.
-func (f *fetcher) known(ctx context.Context, in *logferryv1.Object) (settled func(part int) bool, known bool, err error) {
-	if in.GetAttempt() > 0 {
-		events, err := f.ledger.Events(ctx, in.GetConnection(), in.GetId())
-		if err != nil {
-			return nil, false, err
-		}
-		account := ledger.NewAccount(events)
-		return account.HasSettled, account.IsDone(), nil
-	}
-	for _, event := range []string{ledger.EventFetched, ledger.EventDone} {
-		e, err := f.ledger.Event(ctx, in.GetConnection(), in.GetId(), event)
-		if err != nil || e != nil {
-			return nil, e != nil, err
-		}
-	}
-	return func(int) bool { return false }, false, nil
+// account returns what the ledger has of an object.
+func (f *fetcher) account(ctx context.Context, in *logferryv1.Object) (*ledger.Account, error) {
+	events, err := f.ledger.Events(ctx, in.GetConnection(), in.GetId())
+	return ledger.NewAccount(events), err
+}
+
+// isSent reports whether nothing is left to send of an object: it is done, or
+// was sent to its end in the first attempt. A further attempt is made because
+// the bus has lost something of that.
+func isSent(in *logferryv1.Object, account *ledger.Account) bool {
+	return account.IsDone() || in.GetAttempt() == 0 && account.Fetched() != nil
 }
 
 // fetch carries one object, but for the parts that are settled, and returns
-// what became of it. When it is given up, the error tells what was sent
+// what is known of it then. When it is given up, the error tells what was sent
 // before.
-func (f *fetcher) fetch(ctx context.Context, in *logferryv1.Object, settled func(int) bool, out outlet) (*logferryv1.Fetched, error) {
+func (f *fetcher) fetch(ctx context.Context, in *logferryv1.Object, settled func(int) bool, out outlet) (*carrier, error) {
 	begin := time.Now()
 	f.metrics.inFlight.Inc()
 	defer f.metrics.inFlight.Dec()
@@ -178,5 +180,5 @@ func (f *fetcher) fetch(ctx context.Context, in *logferryv1.Object, settled func
 	if err != nil {
 		err = &abandoned{err, c}
 	}
-	return c.fetched(), err
+	return c, err
 }

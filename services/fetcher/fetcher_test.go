@@ -30,7 +30,7 @@ func TestCarry(t *testing.T) {
 	}
 	wantMeta := []batch.Meta{{
 		Connection: "acme", Destination: "sentinel", Format: "vpcflow", Table: "AWSVPCFlow",
-		Object: o.Id, Attempt: 2, Bucket: bucketName, Key: flowKey, Layout: header,
+		Object: o.Id, Whole: 3, Attempt: 2, Bucket: bucketName, Key: flowKey, Layout: header,
 	}}
 	if d := cmp.Diff(wantMeta, out.metas); d != "" {
 		t.Errorf("metadata (-want +got):\n%s", d)

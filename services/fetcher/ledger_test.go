@@ -147,7 +147,67 @@ func TestFetchedIsEntered(t *testing.T) {
 	f("waf/d", "{long}\n", false, &logferryv1.Fetched{Records: 1, Dead: 1})
 	f("waf/e", "", false, &logferryv1.Fetched{})
 	f("waf/f", "{digest}\n", false, &logferryv1.Fetched{})
-	f(flowKey, flows(3), true, &logferryv1.Fetched{Parts: 1, Records: 3})
+}
+
+// An object that is one part, and nothing besides, is told by the part, in
+// every attempt, and not entered: who settles the part enters it.
+func TestWhole(t *testing.T) {
+	w := newWorld(t, nil)
+	f := func(text string, whole int64, parts int, edit ...func(*logferryv1.Object)) {
+		t.Helper()
+		for _, attempt := range []uint32{0, 60} {
+			w.ledger.Lose()
+			o := w.put("waf/a", text)
+			o.Attempt = attempt
+			for _, e := range edit {
+				e(o)
+			}
+			d := w.deliver(o)
+			if d.how != "ack" || len(d.metas) != parts {
+				t.Fatalf("settled by %s, %d parts sent; want %d", d.how, len(d.metas), parts)
+			}
+			for _, m := range d.metas {
+				if m.Whole != whole {
+					t.Errorf("part %d of %d: whole %d; want %d", m.Part, parts, m.Whole, whole)
+				}
+			}
+			if entered := w.account(o).Fetched() != nil; entered != (whole == 0) {
+				t.Errorf("%d parts, whole %d: entered %v", parts, whole, entered)
+			}
+		}
+	}
+	one, _, _ := lines(1, nil)
+	ten, _, _ := lines(10, nil)
+	eleven, _, _ := lines(11, nil)
+	long, _, _ := lines(10, every(10))
+	f(one, 1, 1)
+	f(ten, 10, 1)
+	f(eleven, 0, 2)
+	f(long, 0, 1)
+	f("", 0, 0)
+	f(ten, 0, 1, func(o *logferryv1.Object) { o.SkipRecords = 1 })
+	f(ten, 0, 0, func(o *logferryv1.Object) { o.SkipRecords = 10 })
+	f(ten, 0, 0, func(o *logferryv1.Object) { // settled, and not entered
+		if o.Attempt == 0 {
+			o.Attempt = 30
+		}
+		w.enter(ledger.Part(o.GetConnection(), o.GetId(), &logferryv1.PartSettled{Delivered: 10}))
+	})
+}
+
+// What is broken, or not stored, is not whole.
+func TestNotWhole(t *testing.T) {
+	w := newWorld(t, nil)
+	text, _, _ := lines(10, nil)
+	o := w.put("waf/a", text)
+	if d := w.deliver(o, func(d *delivered) { d.storing = errors.New("the bus is away") }); d.how != "retry" {
+		t.Errorf("settled by %s though the part is not stored", d.how)
+	}
+	w.breakAt(5, errBroken)
+	d := w.deliver(o)
+	if d.how != "reject" || len(d.metas) != 1 || d.metas[0].Whole != 0 || w.account(o).Fetched().GetParts() != 1 {
+		t.Errorf("settled by %s, sent %v, entered %v; want one part that is not whole", d.how, d.metas, w.account(o).Fetched())
+	}
 }
 
 // Nothing is entered, and nothing acknowledged, before it is stored or while
@@ -171,19 +231,25 @@ func TestNothingIsEnteredTooEarly(t *testing.T) {
 	f(func(*delivered) { w.ledger.Fail(away) }, func() { w.ledger.Fail(nil) })
 }
 
-// What was sent whole before, or is done, is not even read.
+// What was sent to its end before, or is done, is not even read, where that may
+// be: in a further attempt, or when the delivery came before.
 func TestSentBefore(t *testing.T) {
 	w := newWorld(t, nil)
 	text, _, _ := lines(25, nil)
 	f := func(attempt uint32, known *logferryv1.LedgerEvent) {
 		t.Helper()
+		delivery := 1
+		if attempt == 0 {
+			delivery = 2
+		}
 		w.ledger.Lose()
 		o := w.put("waf/a", text)
 		o.Attempt = attempt
 		known.Connection, known.ObjectId = o.GetConnection(), o.GetId()
 		w.enter(known)
 		requests := len(w.log())
-		if d := w.deliver(o); d.how != "ack" || len(d.metas) > 0 || len(w.log()) != requests {
+		d := w.deliver(o, func(d *delivered) { d.attempt = delivery })
+		if d.how != "ack" || len(d.metas) > 0 || len(w.log()) != requests {
 			t.Errorf("after %v: settled by %s, %d parts sent, %d requests", known, d.how, len(d.metas), len(w.log())-requests)
 		}
 	}
@@ -191,6 +257,24 @@ func TestSentBefore(t *testing.T) {
 	f(0, ledger.Fetched("", "", &logferryv1.Fetched{Parts: 3, Records: 25}))
 	f(0, proto.CloneOf(done))
 	f(2, proto.CloneOf(done))
+}
+
+// An object that the bus delivers anew, as if it had never done so, is no dead
+// letter when it was sent before and is gone by now.
+func TestGoneAfterItWasSent(t *testing.T) {
+	w := newWorld(t, nil)
+	f := func(known *logferryv1.LedgerEvent) {
+		t.Helper()
+		w.ledger.Lose()
+		o := &logferryv1.Object{Id: "x", Connection: "acme", Bucket: bucketName, Key: "missing"}
+		known.Connection, known.ObjectId = o.GetConnection(), o.GetId()
+		w.enter(known)
+		if d := w.deliver(o); d.how != "ack" || len(d.letters) > 0 {
+			t.Errorf("after %v: settled by %s, letters %v", known, d.how, d.letters)
+		}
+	}
+	f(ledger.Fetched("", "", &logferryv1.Fetched{Parts: 3, Records: 25}))
+	f(&logferryv1.LedgerEvent{Event: &logferryv1.LedgerEvent_Done{Done: &logferryv1.Done{Parts: 1}}})
 }
 
 // A further attempt sends the parts that are not settled, and no other; what is

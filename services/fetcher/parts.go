@@ -90,6 +90,8 @@ func (p *parts) send(ctx context.Context) error {
 		b.Release()
 	} else if err := p.out.Emit(ctx, b); err != nil {
 		return err
+	} else {
+		p.whole = p.meta.Whole > 0
 	}
 	p.carrier.parts++
 	p.records += records
@@ -105,6 +107,9 @@ func (p *parts) send(ctx context.Context) error {
 func (p *parts) end(ctx context.Context, cause error) error {
 	switch {
 	case cause == io.EOF:
+		if p.meta.Part == 0 && p.dead == 0 && p.in.GetSkipRecords() == 0 {
+			p.meta.Whole = int64(p.raw.Len())
+		}
 		return p.send(ctx)
 	case fault.IsPermanent(cause) && fault.ReasonOf(cause) != fault.TooLarge:
 		if err := p.send(ctx); err != nil {
