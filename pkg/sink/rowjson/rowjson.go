@@ -22,11 +22,12 @@ type Rows struct {
 	rows    int
 }
 
-// column is one column: its name as it goes into a row, and one of the typed
-// arrays.
+// column is a column with values: its name as it goes into a row, and one of
+// the typed arrays.
 type column struct {
 	name  []byte // `,"Name":`
 	kind  table.Type
+	nulls bool // whether a row may have none
 	array arrow.Array
 
 	texts *array.String
@@ -40,15 +41,25 @@ type column struct {
 // New reads the columns of a record whose schema is one of package table. An
 // error names the column that is not as that package makes it.
 func New(record arrow.Record) (*Rows, error) {
-	r := &Rows{columns: make([]column, record.NumCols()), rows: int(record.NumRows())}
-	for i, f := range record.Schema().Fields() {
+	schema := record.Schema()
+	r := &Rows{columns: make([]column, 0, schema.NumFields()), rows: int(record.NumRows())}
+	var names []byte
+	for i := range schema.NumFields() {
+		f := schema.Field(i)
 		kind, _ := f.Metadata.GetValue(table.TypeKey)
 		c := column{kind: table.Type(kind), array: record.Column(i)}
 		if !c.bind() {
 			return nil, fmt.Errorf("column %s: Arrow type %s does not fit Log Analytics type %q", f.Name, f.Type, kind)
 		}
-		c.name = append(appendString([]byte{','}, f.Name), ':')
-		r.columns[i] = c
+		nulls := c.array.NullN()
+		if nulls == r.rows {
+			continue // as most columns are, of most kinds of rows
+		}
+		c.nulls = nulls > 0
+		start := len(names)
+		names = append(appendString(append(names, ','), f.Name), ':')
+		c.name = names[start:]
+		r.columns = append(r.columns, c)
 	}
 	return r, nil
 }
@@ -82,7 +93,7 @@ func (r *Rows) AppendRow(dst []byte, row int) []byte {
 	start := len(dst)
 	for i := range r.columns {
 		c := &r.columns[i]
-		if c.array.IsNull(row) {
+		if c.nulls && c.array.IsNull(row) {
 			continue
 		}
 		named := len(dst)
