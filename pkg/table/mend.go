@@ -2,8 +2,52 @@ package table
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf8"
 )
+
+// isASCII reports whether text is ASCII, which is UTF-8 and nearly all that
+// logs hold. For the short values of columns it is faster than utf8.Valid.
+func isASCII(text []byte) bool {
+	const high = 0x8080808080808080
+	n := len(text)
+	if n < 8 {
+		var all byte
+		for _, c := range text {
+			all |= c
+		}
+		return all < utf8.RuneSelf
+	}
+	all := binary.LittleEndian.Uint64(text[n-8:])
+	for ; len(text) >= 8; text = text[8:] {
+		all |= binary.LittleEndian.Uint64(text)
+	}
+	return all&high == 0
+}
+
+// appendFit appends a text that fits its column: mended, and cut if it is too
+// long. It counts what it did.
+func (f *Flaws) appendFit(dst, v []byte, layout layout) []byte {
+	begin := len(dst)
+	if utf8.Valid(v) {
+		dst = append(dst, v...)
+	} else {
+		f.BadText++
+		dst = appendMended(dst, v)
+	}
+	text := dst[begin:]
+	if layout == asJSON && mendSurrogates(text) {
+		f.BadText++
+	}
+	if len(text) <= MaxValueBytes {
+		return dst
+	}
+	f.Cut++
+	if layout == asJSON {
+		return append(dst[:begin], cutJSON(text)...)
+	}
+	return dst[:begin+runeCut(text, MaxValueBytes)]
+}
 
 // runeCut returns the largest n <= limit at which text can be cut without
 // splitting a rune.

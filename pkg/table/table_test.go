@@ -115,6 +115,21 @@ func TestRollbackLeavesNoTrace(t *testing.T) {
 {"B":null,"D":null,"I":null,"L":null,"R":null,"S":"y","T":null}`, Flaws{})
 }
 
+// Not even behind the last bit, where no reader looks, but what is stored is
+// compared.
+func TestRollbackLeavesNoBit(t *testing.T) {
+	r := NewRows(Schema("AWSTest", []Column{{Name: "B", Type: Bool}}))
+	r.Bool(0, true)
+	r.Commit()
+	r.Bool(0, true)
+	r.Rollback()
+	record, _ := r.Take()
+	defer record.Release()
+	if got := record.Column(0).Data().Buffers()[1].Bytes(); !bytes.Equal(got, []byte{1}) {
+		t.Errorf("got bits %08b; want 00000001", got)
+	}
+}
+
 func TestMendedValues(t *testing.T) {
 	f := func(col int, value string, wantText string, flaws Flaws) {
 		t.Helper()
@@ -207,6 +222,10 @@ func TestRowBytes(t *testing.T) {
 	if got, want := r.RowBytes(), 9; got != want {
 		t.Errorf("got %d bytes; want %d", got, want)
 	}
+	r.OutOfRange(2)
+	if got, want := r.RowBytes(), 5; got != want {
+		t.Errorf("got %d bytes without the number; want %d", got, want)
+	}
 	r.Rollback()
 	if got := r.RowBytes(); got != 0 {
 		t.Errorf("got %d bytes after Rollback; want 0", got)
@@ -248,20 +267,60 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+// BenchmarkRows measures a row of the two kinds there are: one of CloudTrail,
+// with texts and JSON, and one of VPC flow logs, with short texts and numbers.
+// Neither sets all columns. A batch has the rows of a usual part.
 func BenchmarkRows(b *testing.B) {
-	columns := make([]Column, 45)
+	texts := [][]byte{
+		[]byte("AwsApiCall"), []byte("arn:aws:sts::123456789012:assumed-role/deploy/i-0a1b2c3d4e5f60718"), []byte("us-east-1"),
+		[]byte("123456789012"), []byte("ec2.amazonaws.com"), []byte("6f1e7c1e-0f5d-4f0c-9a55-0c9d4be5d0a7"), []byte("198.51.100.7"),
+	}
+	json := []byte(`{"instancesSet":{"items":[{"instanceId":"i-0a1b2c3d4e5f60718"}]},"filterSet":{},"includeAllInstances":false}`)
+	b.Run("cloudtrail", func(b *testing.B) {
+		benchmarkRows(b, 49, 750, "sssssssssssssssssssddddbbt", func(r *Rows) {
+			for col := range 19 {
+				r.Text(col, texts[col%len(texts)])
+			}
+			for col := 19; col < 22; col++ {
+				r.Text(col, json)
+			}
+			r.Bool(23, true)
+			r.Bool(24, false)
+			r.Time(25, 1_700_000_000_000_001)
+		})
+	})
+	b.Run("vpcflow", func(b *testing.B) {
+		benchmarkRows(b, 30, 800, "sssssstttiiiiil", func(r *Rows) {
+			for col := range 6 {
+				r.Text(col, texts[col])
+			}
+			for col := 6; col < 9; col++ {
+				r.Time(col, 1_700_000_000_000_001)
+			}
+			for col := 9; col < 15; col++ {
+				r.Int(col, int64(col))
+			}
+		})
+	})
+}
+
+// benchmarkRows fills batches of a table whose columns have the kinds that
+// their letters say; those behind the last letter are texts that no row sets.
+func benchmarkRows(b *testing.B, width, rows int, letters string, fill func(*Rows)) {
+	kinds := map[byte]Type{'s': String, 'd': Dynamic, 'b': Bool, 't': DateTime, 'i': Int, 'l': Long}
+	columns := make([]Column, width)
 	for i := range columns {
-		columns[i] = Column{Name: string(rune('A' + i)), Type: String}
+		columns[i] = Column{Name: "C" + strconv.Itoa(i), Type: String}
+		if i < len(letters) {
+			columns[i].Type = kinds[letters[i]]
+		}
 	}
 	r := NewRows(Schema("AWSTest", columns))
-	value := []byte("arn:aws:iam::123456789012:role/x")
 	b.ReportAllocs()
 	for b.Loop() {
-		for col := range 30 {
-			r.Text(col, value)
-		}
+		fill(r)
 		r.Commit()
-		if r.Len() == 750 {
+		if r.Len() == rows {
 			record, _ := r.Take()
 			record.Release()
 		}
