@@ -2,7 +2,10 @@
 // terminal, JSON for programs, and one self-contained HTML page with plots.
 package report
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Report is one run.
 type Report struct {
@@ -97,6 +100,15 @@ type CPU struct {
 	Top []Share `json:"top,omitempty"`
 }
 
+// Label names the process or stage: by its name, and by its number where there
+// are several of them. A Point's CPU and RSS are by this label.
+func (c CPU) Label() string {
+	if c.Replica == 0 {
+		return c.Name
+	}
+	return fmt.Sprintf("%s %d", c.Name, c.Replica)
+}
+
 // Share is a part of a whole, from 0 to 1.
 type Share struct {
 	Name  string  `json:"name"`
@@ -156,7 +168,7 @@ type Point struct {
 	// when there were none.
 	LagP50 float64 `json:"lag_p50_ms"`
 	LagP99 float64 `json:"lag_p99_ms"`
-	// CPU is in cores, RSS in bytes, by process.
+	// CPU is in cores, RSS in bytes, by the process' label.
 	CPU map[string]float64 `json:"cpu_cores"`
 	RSS map[string]int64   `json:"rss_bytes"`
 	// Mark names what happened in that second, such as "destination slow".
