@@ -23,7 +23,7 @@ func (f finding) text() string {
 	return strings.NewReplacer(
 		"<type>", f.kind, "<severity>", f.severity, "<title>", f.title, "<description>", f.description,
 		"<resource>", f.resource, "<action>", f.action,
-	).Replace(`{"schemaVersion":"2.0","accountId":"${account}","region":"${region}","partition":"aws","id":"${hex32}",` +
+	).Replace(`{"schemaVersion":"2.0","accountId":"${account}","region":"${region}","partition":"aws","id":"${finding}",` +
 		`"arn":"arn:aws:guardduty:${region}:${account}:detector/f2b1c8d96ac44f0ba3ed5f2b8a7c6d10/finding/${hex32}","type":"<type>",` +
 		`"resource":<resource>,"service":{"serviceName":"guardduty","detectorId":"f2b1c8d96ac44f0ba3ed5f2b8a7c6d10","action":<action>,` +
 		`"resourceRole":"TARGET","additionalInfo":{"value":"{}","type":"default"},"eventFirstSeen":"${earlier}","eventLastSeen":"${time}","archived":false,"count":${small}},` +

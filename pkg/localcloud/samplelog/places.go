@@ -29,25 +29,66 @@ var (
 		`"countryName":"Brazil"},"city":{"cityName":"São Paulo"},"geoLocation":{"lat":-23.5475,"lon":-46.6361}`}
 )
 
-// record is what the places of one record share: the same user in the ARN and
-// in the name.
+// A file has few callers at a time, and each stays for a while.
+const (
+	callersAtOnce = 6
+	callerStays   = 100 // records of the object, on average
+	callerRepeats = 4   // records of its own in a row, on average
+)
+
+// caller is who acts: the same user in the ARN and in the name, with the same
+// ids, as long as it stays.
+type caller struct {
+	identity          []byte // as events have it
+	user, role        string
+	session, instance uint64
+	agent             string
+	ip                uint32
+	since             time.Time
+	calls             [4]int // what it does most, of the trail's calls
+}
+
+// record is what the places of one record share.
 type record struct {
-	at, earlier           time.Time
-	user, role            string
-	session, instance     uint64
-	bucket, object, agent string
-	ip                    uint32
+	*caller
+	at             time.Time
+	bucket, object string
 }
 
 // next starts a record.
 func (g *Generator) next() {
 	r := g.random
-	at := g.now.Add(-time.Duration(r.Int64N(int64(span))))
 	g.record = record{
-		at: at, earlier: at.Add(-time.Duration(r.Int64N(int64(8 * time.Hour)))),
-		user: g.pick(users), role: g.pick(roles), session: r.Uint64(), instance: r.Uint64(),
-		bucket: g.pick(buckets), object: g.pick(objects), agent: g.pick(agents), ip: r.Uint32(),
+		caller: g.nextCaller(), at: g.now.Add(-time.Duration(r.Int64N(int64(span)))),
+		bucket: g.pick(buckets), object: g.pick(objects),
 	}
+}
+
+// nextCaller returns who acts next: mostly who did before.
+func (g *Generator) nextCaller() *caller {
+	r := g.random
+	if g.record.caller != nil && r.IntN(callerRepeats) > 0 {
+		return g.record.caller
+	}
+	c := &g.callers[r.IntN(callersAtOnce)]
+	if *c == nil || r.IntN(callerStays/callersAtOnce) == 0 {
+		*c = g.newCaller()
+	}
+	return *c
+}
+
+func (g *Generator) newCaller() *caller {
+	r := g.random
+	c := &caller{
+		user: g.pick(users), role: g.pick(roles), session: r.Uint64(), instance: r.Uint64(), agent: g.pick(agents),
+		ip: r.Uint32(), since: g.now.Add(-span - time.Duration(r.Int64N(int64(8*time.Hour)))),
+	}
+	for i := range c.calls {
+		c.calls[i] = r.IntN(len(g.trail.calls))
+	}
+	g.record.caller = c
+	c.identity = g.write(nil, g.trail.identity(r))
+	return c
 }
 
 func (g *Generator) pick(from []string) string { return from[g.random.IntN(len(from))] }
@@ -65,12 +106,14 @@ var places = sync.OnceValue(func() map[string]fill {
 		"country":  func(g *Generator, b []byte) []byte { return append(b, g.pick(countries)...) },
 		"time":     func(g *Generator, b []byte) []byte { return g.record.at.AppendFormat(b, "2006-01-02T15:04:05Z") },
 		"millis":   func(g *Generator, b []byte) []byte { return g.record.at.AppendFormat(b, "2006-01-02T15:04:05.000Z") },
-		"earlier":  func(g *Generator, b []byte) []byte { return g.record.earlier.AppendFormat(b, "2006-01-02T15:04:05Z") },
+		"earlier":  func(g *Generator, b []byte) []byte { return g.record.since.AppendFormat(b, "2006-01-02T15:04:05Z") },
 		"unix":     func(g *Generator, b []byte) []byte { return strconv.AppendInt(b, g.record.at.Unix(), 10) },
 		"ip":       func(g *Generator, b []byte) []byte { return appendIP(b, g.record.ip) },
 		"uuid":     func(g *Generator, b []byte) []byte { return g.appendUUID(b) },
-		"identity": func(g *Generator, b []byte) []byte { return g.write(b, g.trail.identity(g.random)) },
-		// The ids of the caller stay the same within a record.
+		"event":    func(g *Generator, b []byte) []byte { return g.appendEventID(b) },
+		"finding":  func(g *Generator, b []byte) []byte { return g.appendFindingID(b) },
+		"identity": func(g *Generator, b []byte) []byte { return append(b, g.record.identity...) },
+		// The ids of the caller stay as long as it does.
 		"session":  func(g *Generator, b []byte) []byte { return appendID(b, g.record.session) },
 		"instance": func(g *Generator, b []byte) []byte { return appendHex(b, g.record.instance, 17) },
 		// Others are new each time.

@@ -13,8 +13,13 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// span is how far back from now the records of an object reach.
-const span = 15 * time.Minute
+const (
+	// span is how far back from now the records of an object reach.
+	span = 15 * time.Minute
+	// chunk is how much is packed at once: all of an object that is broken on
+	// purpose.
+	chunk = 256 << 10
+)
 
 // Object is one object of a bucket.
 type Object struct {
@@ -34,9 +39,13 @@ type Generator struct {
 	random *rand.Rand
 	gzip   *gzip.Writer
 
-	account, region string // of the current object
+	// Of the current object.
+	account, region string
+	callers         [callersAtOnce]*caller
 	record          record
-	raw             []byte
+	mark            mark
+	raw             []byte // what is not yet packed
+	rawBytes        int    // what is
 	packed          bytes.Buffer
 
 	trail trail
@@ -50,14 +59,28 @@ func New(seed uint64, now time.Time) *Generator {
 		now: now.UTC(), random: rand.New(rand.NewPCG(seed, 0x10f)),
 		trail: newTrail(), guard: compileFindings(),
 	}
-	g.gzip, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails on unknown levels only
+	g.Level(gzip.BestSpeed)
 	return g
 }
 
-// begin starts an object: an account, a region, no content.
+// Level packs the objects from now on with another level of gzip than the
+// fastest; it panics on one that does not exist.
+func (g *Generator) Level(level int) {
+	w, err := gzip.NewWriterLevel(&g.packed, level)
+	if err != nil {
+		panic(fmt.Sprintf("samplelog: there is no level %d", level))
+	}
+	g.gzip = w
+}
+
+// begin starts an object: an account, a region, no callers, no content.
 func (g *Generator) begin() {
 	g.account, g.region = g.pick(accounts), g.pick(regions)
-	g.raw = g.raw[:0]
+	g.callers, g.record = [callersAtOnce]*caller{}, record{}
+	g.mark.record = 0
+	g.raw, g.rawBytes = g.raw[:0], 0
+	g.packed.Reset()
+	g.gzip.Reset(&g.packed)
 }
 
 // CloudTrail makes an object of so many events.
@@ -69,6 +92,7 @@ func (g *Generator) CloudTrail(events int) Object {
 			g.raw = append(g.raw, ',')
 		}
 		g.raw = g.event(g.raw)
+		g.flush()
 	}
 	g.raw = append(g.raw, "]}"...)
 	return g.finish(g.trailKey(), "AWSCloudTrail", events)
@@ -84,9 +108,13 @@ func (g *Generator) trailKey() string {
 func (g *Generator) VPCFlow(lines int) Object {
 	g.begin()
 	layout := layouts()[g.random.IntN(len(layouts()))]
+	if g.mark.set {
+		layout = layouts()[0]
+	}
 	g.raw = append(g.raw, layout.header...)
 	for range lines {
 		g.raw = g.flow(append(g.raw, '\n'), layout)
+		g.flush()
 	}
 	g.raw = append(g.raw, '\n')
 	key := fmt.Sprintf("AWSLogs/%s/vpcflowlogs/%s/%s/%s_vpcflowlogs_%s_fl-%s_%s_%s.log.gz", g.account, g.region,
@@ -101,21 +129,37 @@ func (g *Generator) GuardDuty(findings int) Object {
 		g.next()
 		g.raw = g.write(g.raw, g.guard[g.random.IntN(len(g.guard))])
 		g.raw = append(g.raw, '\n')
+		g.flush()
 	}
 	key := fmt.Sprintf("AWSLogs/%s/GuardDuty/%s/%s/%s.jsonl.gz", g.account, g.region,
 		g.now.Format("2006/01/02"), g.appendUUID(nil))
 	return g.finish(key, "AWSGuardDuty", findings)
 }
 
-// finish compresses the content.
-func (g *Generator) finish(key, table string, records int) Object {
-	return Object{Key: key, Body: g.pack(g.raw), Records: records, Table: table, RawBytes: len(g.raw)}
+// flush packs what has been written, once it is much: an object of gigabytes
+// is never in memory as it is.
+func (g *Generator) flush() {
+	if len(g.raw) >= chunk {
+		_, _ = g.gzip.Write(g.raw) // a bytes.Buffer takes all
+		g.rawBytes += len(g.raw)
+		g.raw = g.raw[:0]
+	}
 }
 
+// finish packs the rest of the content.
+func (g *Generator) finish(key, table string, records int) Object {
+	_, _ = g.gzip.Write(g.raw)
+	_ = g.gzip.Close()
+	return Object{
+		Key: key, Body: bytes.Clone(g.packed.Bytes()), Records: records, Table: table, RawBytes: g.rawBytes + len(g.raw),
+	}
+}
+
+// pack compresses a content.
 func (g *Generator) pack(raw []byte) []byte {
 	g.packed.Reset()
 	g.gzip.Reset(&g.packed)
-	_, _ = g.gzip.Write(raw) // a bytes.Buffer takes all
+	_, _ = g.gzip.Write(raw)
 	_ = g.gzip.Close()
 	return bytes.Clone(g.packed.Bytes())
 }

@@ -111,6 +111,9 @@ func (g *Generator) nextFlow() *flow {
 	case 2:
 		f.status = "SKIPDATA"
 	}
+	if g.mark.set {
+		g.markFlow(f)
+	}
 	return f
 }
 
