@@ -139,7 +139,9 @@ func listen(address string) (net.Listener, error) {
 func ready(ctx context.Context, env *Env, services []Service) ([]task, error) {
 	tasks := make([]task, len(services))
 	for i, s := range services {
-		run, err := s.New(ctx, env)
+		var run func(context.Context) error
+		var err error
+		labelled(ctx, s.Name, func(ctx context.Context) { run, err = s.New(ctx, env) })
 		if err != nil {
 			return nil, fmt.Errorf("start %s: %w", s.Name, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
 	"time"
 
 	"github.com/sourcegraph/conc/panics"
@@ -52,13 +53,19 @@ func runTasks(ctx context.Context, tasks []task, share time.Duration) error {
 // do runs the task. A panic becomes an error; having been stopped is none.
 func (t task) do(ctx context.Context) error {
 	var err error
-	if p := panics.Try(func() { err = t.run(ctx) }); p != nil {
+	if p := panics.Try(func() { labelled(ctx, t.name, func(ctx context.Context) { err = t.run(ctx) }) }); p != nil {
 		err = p.AsError()
 	}
 	if err == nil || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", t.name, err)
+}
+
+// labelled calls f so that profiles tell which service its work, and that of
+// the goroutines it starts, is for.
+func labelled(ctx context.Context, service string, f func(context.Context)) {
+	pprof.Do(ctx, pprof.Labels("service", service), f)
 }
 
 // awaitAll returns when n things have ended, or ctx has.

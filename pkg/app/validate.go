@@ -19,6 +19,11 @@ func (c Config) validate(report connection.Report) {
 	connection.Validate(c.Destinations, c.Connections, all.Formats().Tables(), report)
 	validateBus(c.Bus, report)
 	validateAdmin(c.Admin, report)
+	for i, from := range c.Connections {
+		if from.Ack == connection.AckStored && c.Bus.URL == "" && c.Bus.Sync > 0 {
+			report(fmt.Sprintf("connections[%d].ack", i), "stored deletes a message when its objects are on the bus, so the bus must keep them whatever happens: set bus.sync to 0s too, or use a NATS server of your own that does (bus.url)")
+		}
+	}
 
 	between(report, "poller.receivers", c.Poller.Receivers, 1, 100)
 	between(report, "poller.in_flight", c.Poller.InFlight, 1, 100_000)
@@ -86,6 +91,9 @@ func validateBus(c bus.Config, report connection.Report) {
 	}
 	if c.Store == "" {
 		report("bus.store", "is missing; name the directory of the embedded server's data")
+	}
+	if c.Sync < 0 || c.Sync > time.Minute {
+		report("bus.sync", "must be 0s, which has the disk keep every message by itself, or at most 1m")
 	}
 	if host, ok := splitAddress(c.Listen); !ok || !isLoopback(host) {
 		report("bus.listen", "must be an address of this machine, such as 127.0.0.1:0")

@@ -161,7 +161,7 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 		s.Duplicates = ledgerDedupe
 		// Only the stream's leader knows all that is stored: a replica asked
 		// instead might not know yet what was just delivered.
-		s.AllowDirect = false
+		s.AllowDirect = b.config.Replicas == 1
 		return s
 	}
 	objects := stream(streamObjects, subjectObjects, "S3 objects to fetch")

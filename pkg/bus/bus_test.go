@@ -100,8 +100,14 @@ func TestObjectTravels(t *testing.T) {
 	if err := d.Ack(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if left, err := b.Backlog(t.Context()); err != nil || left.Messages != 0 {
-		t.Errorf("backlog after the ack = %+v, %v; want none", left, err)
+	for end := time.Now().Add(10 * time.Second); ; {
+		left, err := b.Backlog(t.Context())
+		if err == nil && left.Messages == 0 {
+			break
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("backlog after the ack = %+v, %v; want none", left, err)
+		}
 	}
 }
 

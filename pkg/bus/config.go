@@ -13,6 +13,10 @@ type Config struct {
 	CAFile string `yaml:"ca_file"`
 	// Store is the directory of the embedded server.
 	Store string `yaml:"store"`
+	// Sync is how often the embedded server has the disk keep what it has
+	// written; 0: with every message. Only a machine that loses power or crashes
+	// can lose what was written since: see proto/adr.
+	Sync time.Duration `yaml:"sync"`
 	// Listen is the loopback address of the embedded server.
 	Listen string `yaml:"listen"`
 	// Replicas of each stream.
@@ -35,7 +39,7 @@ type Config struct {
 // 4 GiB a stream.
 func DefaultConfig() Config {
 	return Config{
-		Store: "data/bus", Listen: "127.0.0.1:0", Replicas: 1, Replay: 24 * time.Hour, Compression: "snappy", MaxBytes: 4 << 30,
+		Store: "data/bus", Sync: time.Second, Listen: "127.0.0.1:0", Replicas: 1, Replay: 24 * time.Hour, Compression: "snappy", MaxBytes: 4 << 30,
 		Ledger: 48 * time.Hour, History: 30 * 24 * time.Hour,
 	}
 }

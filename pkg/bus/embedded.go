@@ -42,6 +42,7 @@ type embedded struct {
 	lock     *flock.Flock
 	store    string
 	password string
+	sync     time.Duration
 }
 
 // errInUse says that a store belongs to another process.
@@ -53,7 +54,7 @@ func startEmbedded(config Config, log *slog.Logger) (_ *embedded, err error) {
 	if err := os.MkdirAll(config.Store, 0o700); err != nil {
 		return nil, fmt.Errorf("bus.store: %w", err)
 	}
-	e := &embedded{store: config.Store, lock: flock.New(filepath.Join(config.Store, lockFile))}
+	e := &embedded{store: config.Store, sync: config.Sync, lock: flock.New(filepath.Join(config.Store, lockFile))}
 	locked, err := e.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock bus.store %s: %w", config.Store, err)
@@ -97,7 +98,7 @@ func (e *embedded) start(config Config, log *slog.Logger) error {
 	e.server, err = server.NewServer(&server.Options{
 		ServerName: "logferry", Host: host, Port: port,
 		Username: embeddedUser, Password: string(hash),
-		JetStream: true, StoreDir: config.Store, SyncAlways: true,
+		JetStream: true, StoreDir: config.Store, SyncAlways: config.Sync == 0, SyncInterval: config.Sync,
 		JetStreamMaxStore:      math.MaxInt64 / 2, // streams are bounded one by one
 		JetStreamMaxMemory:     64 << 20,
 		NoSigs:                 true,

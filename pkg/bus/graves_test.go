@@ -326,3 +326,21 @@ func TestObjectOf(t *testing.T) {
 		t.Error("a record is an object")
 	}
 }
+
+// A letter is on the disk when it is buried, though the server syncs rarely: the
+// files that hold it are found and synced.
+func TestKeepLetters(t *testing.T) {
+	b := open(t)
+	if b.server.sync == 0 {
+		t.Fatal("the server syncs every message")
+	}
+	if err := b.Graveyard().Bury(t.Context(), stage.DeadLetter{ID: "1", Stage: "parser", Connection: "org-trail", Body: []byte("record")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.server.keep(streamDead); err != nil {
+		t.Error(err)
+	}
+	if err := b.server.keep("NONE"); err == nil {
+		t.Error("a stream that is not there was kept")
+	}
+}

@@ -170,12 +170,15 @@ func (b *Bus) publish(ctx context.Context, stream string, msg *nats.Msg) (*jetst
 // graveyard stores dead letters in the stream DEAD.
 type graveyard struct{ bus *Bus }
 
-// Bury stores the letter. A letter that is there already is buried once.
+// Bury stores the letter so that it outlives a loss of power. A letter that is
+// there already is buried once.
 func (g graveyard) Bury(ctx context.Context, l stage.DeadLetter) error {
 	msg, err := letterMsg(ctx, l)
 	if err != nil {
 		return err
 	}
-	_, err = g.bus.store(ctx, streamDead, msg)
-	return err
+	if _, err = g.bus.store(ctx, streamDead, msg); err != nil || g.bus.server == nil {
+		return err
+	}
+	return g.bus.server.keep(streamDead)
 }

@@ -264,11 +264,13 @@ func (d *delivery[T]) Context(ctx context.Context) context.Context {
 	return otel.GetTextMapPropagator().Extract(ctx, propagation.HeaderCarrier(d.msg.Headers()))
 }
 
-// Ack returns once the server has taken the acknowledgement.
-func (d *delivery[T]) Ack(ctx context.Context) error {
+// Ack returns once the acknowledgement is on its way. One that does not arrive
+// costs work, and nothing else: the delivery comes again, and what it has led to
+// is known to the bus and to the ledger.
+func (d *delivery[T]) Ack(context.Context) error {
 	failpoint.Hit("bus.ack")
 	defer d.source.release(d)
-	return d.msg.DoubleAck(ctx)
+	return d.msg.Ack()
 }
 
 func (d *delivery[T]) Retry(_ context.Context, wait time.Duration) error {
