@@ -77,12 +77,15 @@ func (r *Rows) RowBytes() int { return r.bytes }
 func (r *Rows) Text(col int, v []byte) {
 	c := r.open(col)
 	begin := len(c.data)
-	if len(v) <= MaxValueBytes && isASCII(v) && (c.layout != asJSON || bytes.IndexByte(v, '\\') < 0) {
-		c.data = append(c.data, v...)
+	if end := begin + len(v); end <= cap(c.data) && len(v) <= MaxValueBytes && isASCII(v) &&
+		(c.layout != asJSON || bytes.IndexByte(v, '\\') < 0) {
+		c.data = c.data[:end]
+		copy(c.data[begin:], v)
 	} else {
 		c.data = r.pending.appendFit(c.data, v, c.layout)
 	}
 	c.small = append(c.small, int32(len(c.data)))
+	c.rows++
 	r.bytes += len(c.data) - begin
 }
 
@@ -98,45 +101,50 @@ func (r *Rows) Int(col int, v int64) {
 		c.small = append(c.small, int32(v))
 		r.bytes += 4
 	default:
-		c.rows--
 		r.pending.OutOfRange++
+		return
 	}
+	c.rows++
 }
 
 // OutOfRange leaves a number column null and counts it.
 func (r *Rows) OutOfRange(col int) {
-	r.open(col).rows--
+	r.open(col)
 	r.pending.OutOfRange++
 }
 
 // Real sets a real column.
-func (r *Rows) Real(col int, v float64) { r.Time(col, int64(math.Float64bits(v))) }
+func (r *Rows) Real(col int, v float64) { r.long(col, int64(math.Float64bits(v))) }
 
 // Bool sets a bool column.
 func (r *Rows) Bool(col int, v bool) {
 	c := r.open(col)
-	c.data = appendBit(c.data, c.rows-1, v)
+	c.data = appendBit(c.data, c.rows, v)
+	c.rows++
 }
 
 // Time sets a datetime column, in microseconds since 1970, UTC.
-func (r *Rows) Time(col int, micros int64) {
+func (r *Rows) Time(col int, micros int64) { r.long(col, micros) }
+
+func (r *Rows) long(col int, v int64) {
 	c := r.open(col)
-	c.wide = append(c.wide, micros)
+	c.wide = append(c.wide, v)
+	c.rows++
 	r.bytes += 8
 }
 
-// open readies a column for the current row's value, which the caller appends:
-// it enters the nulls before it and drops an earlier value.
+// open readies a column for the current row's value: the caller appends it and
+// counts the row.
 func (r *Rows) open(col int) *column {
 	c := &r.columns[col]
 	if c.rows != r.rows {
 		r.align(c)
 	}
-	c.rows++
 	return c
 }
 
-// align makes a column hold the committed rows, neither less nor more.
+// align makes a column hold the committed rows, neither fewer nor more: it
+// enters nulls, or drops an earlier value of the current row.
 func (r *Rows) align(c *column) {
 	if c.rows > r.rows {
 		r.bytes -= c.drop()

@@ -1,10 +1,9 @@
 package vpcflow
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"math"
+	"math/bits"
 	"strings"
 
 	"github.com/logferry/logferry/pkg/fault"
@@ -19,8 +18,29 @@ const lastSecond = 253402300799
 // field says what becomes of one field of a line.
 type field struct {
 	name string
-	kind table.Type // "" for a field that no column holds
-	cols []int      // start fills two columns
+	kind kind
+	cols []int // start fills two columns
+}
+
+// kind is what the values of a field are.
+type kind uint8
+
+const (
+	passed kind = iota // no column holds them
+	text
+	number
+	seconds // since 1970
+)
+
+func kindOf(column table.Type) kind {
+	switch column {
+	case table.String:
+		return text
+	case table.DateTime:
+		return seconds
+	default:
+		return number
+	}
 }
 
 // fieldsByName returns the fields that have columns.
@@ -29,7 +49,7 @@ func fieldsByName(f *format.Format) map[string]field {
 	fields := make(map[string]field, len(f.Columns))
 	for i, c := range f.Columns {
 		column, _ := t.Column(c.Name)
-		fields[c.From] = field{name: c.From, kind: column.Type, cols: append(fields[c.From].cols, i)}
+		fields[c.From] = field{name: c.From, kind: kindOf(column.Type), cols: append(fields[c.From].cols, i)}
 	}
 	return fields
 }
@@ -48,23 +68,20 @@ func newParser(known map[string]field, layout string) (format.Parse, error) {
 
 // parse sets the columns of one line, in one pass.
 func parse(fields []field, record []byte, rows *table.Rows) error {
-	n := 0
-	for rest := record; len(rest) > 0; {
-		value := rest
-		if i := bytes.IndexByte(rest, ' '); i >= 0 {
-			value, rest = rest[:i], rest[i+1:]
-		} else {
-			rest = nil
-		}
-		if len(value) == 0 {
-			continue // a run of spaces
-		}
-		if n < len(fields) {
-			if err := fields[n].set(value, rows); err != nil {
-				return err
+	n, start := 0, 0
+	for base := 0; base <= len(record); base += 8 {
+		for found := spaces(record, base); found != 0; found &= found - 1 {
+			end := base + bits.TrailingZeros64(found)/8
+			if start < end { // else a run of spaces
+				if n < len(fields) {
+					if err := fields[n].set(record, start, end, rows); err != nil {
+						return err
+					}
+				}
+				n++
 			}
+			start = end + 1
 		}
-		n++
 	}
 	if n != len(fields) {
 		return fault.Permanent(fault.BadRecord, fmt.Errorf("the line has %d fields; the header wants %d", n, len(fields)))
@@ -72,13 +89,14 @@ func parse(fields []field, record []byte, rows *table.Rows) error {
 	return nil
 }
 
-// set sets the columns of a field. "-" stays as it is in texts and is null
-// elsewhere.
-func (f *field) set(value []byte, rows *table.Rows) error {
+// set sets the columns of the field that is record[start:end]. "-" stays as it
+// is in texts and is null elsewhere.
+func (f *field) set(record []byte, start, end int, rows *table.Rows) error {
+	value := record[start:end]
 	switch f.kind {
-	case "":
+	case passed:
 		return nil
-	case table.String:
+	case text:
 		for _, col := range f.cols {
 			rows.Text(col, value)
 		}
@@ -87,38 +105,23 @@ func (f *field) set(value []byte, rows *table.Rows) error {
 	if len(value) == 1 && value[0] == '-' {
 		return nil
 	}
-	number, ok := parseNumber(value)
+	n, ok := parseNumber(record[:end], len(value))
 	if !ok {
 		return fault.Permanent(fault.BadRecord, fmt.Errorf("field %s is no number: %.40q", f.name, value))
 	}
 	for _, col := range f.cols {
-		switch {
-		case number == tooLarge || f.kind == table.DateTime && number > lastSecond:
-			rows.OutOfRange(col)
-		case f.kind == table.DateTime:
-			rows.Time(col, number*1e6)
-		default:
-			rows.Int(col, number)
-		}
+		f.setNumber(col, n, rows)
 	}
 	return nil
 }
 
-// tooLarge stands for a number that no column can hold.
-const tooLarge = -1
-
-// parseNumber reads a number without sign.
-func parseNumber(text []byte) (number int64, ok bool) {
-	for _, c := range text {
-		digit := int64(c) - '0'
-		if digit < 0 || digit > 9 {
-			return 0, false
-		}
-		if number == tooLarge || number > (math.MaxInt64-digit)/10 {
-			number = tooLarge
-			continue
-		}
-		number = number*10 + digit
+func (f *field) setNumber(col int, n int64, rows *table.Rows) {
+	switch {
+	case n == tooLarge || f.kind == seconds && n > lastSecond:
+		rows.OutOfRange(col)
+	case f.kind == seconds:
+		rows.Time(col, n*1e6)
+	default:
+		rows.Int(col, n)
 	}
-	return number, true
 }
