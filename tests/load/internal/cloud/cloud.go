@@ -62,8 +62,12 @@ type Load struct {
 	// Format of all objects; Mixed has all formats whatever it is. Empty:
 	// CloudTrail.
 	Format Format
-	// Ready is how many events to have made before Prepare returns, as far as
-	// the memory allows; the rest is made while they are fed.
+	// Events is how many events will be fed in all, rounded up to whole
+	// objects; 0: no end.
+	Events int64
+	// Ready is how many of them to have made before Prepare returns, as far as
+	// the memory allows; 0: all. The rest is made while they are fed, on the
+	// cores that the run would like to have.
 	Ready int64
 }
 
@@ -71,7 +75,8 @@ type Load struct {
 type Prepared struct {
 	Objects, Events       int64
 	LogBytes, ObjectBytes int64
-	// Level is that of the gzip that packed them.
+	// Level is that of the gzip that packed them; what is made later is packed
+	// with level 1.
 	Level int
 	// Seconds is how long it took.
 	Seconds float64
