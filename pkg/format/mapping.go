@@ -3,7 +3,6 @@ package format
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/logferry/logferry/pkg/jsontext"
@@ -16,17 +15,21 @@ import (
 type Mapping struct {
 	root    object
 	watched int
+	order   int // the length of Filler.order
 }
 
 // object is what is known of the members of one object.
-type object []member
+type object struct {
+	keys    jsontext.Keys
+	members []member // by index of their key
+	order   int      // where this object's part of Filler.order begins
+}
 
 type member struct {
-	name    string
-	column  int // of the row, or -1
-	kind    table.Type
-	watch   int    // index in Filler.Watched, or -1
-	members object // to look for inside the value
+	column int // of the row, or -1
+	kind   table.Type
+	watch  int     // index in Filler.Watched, or -1
+	object *object // to look for inside the value
 }
 
 var isPath = regexp.MustCompile(`^[\w-]+(\.[\w-]+)*$`).MatchString
@@ -56,37 +59,39 @@ func NewMapping(tableName string, columns []Column, watch ...string) *Mapping {
 	for i, name := range watch {
 		m.root.add([]string{name}).watch = i
 	}
+	m.order = m.root.place(0)
 	return m
 }
 
 // add returns the member at the end of the path, which it makes if need be.
 func (o *object) add(path []string) *member {
-	i := slices.IndexFunc(*o, func(m member) bool { return m.name == path[0] })
+	i := o.keys.Index([]byte(path[0]))
 	if i < 0 {
-		i = len(*o)
-		*o = append(*o, member{name: path[0], column: -1, watch: -1})
+		i = len(o.members)
+		o.keys.Add(path[0])
+		o.members = append(o.members, member{column: -1, watch: -1})
 	}
-	m := &(*o)[i]
+	m := &o.members[i]
 	if len(path) == 1 {
 		return m
 	}
-	return m.members.add(path[1:])
+	if m.object == nil {
+		m.object = &object{}
+	}
+	return m.object.add(path[1:])
 }
 
-// find returns the index of the member of that name, or -1. It begins to look
-// at the index next: the members of records come mostly in the same order.
-func (o object) find(name []byte, next int) int {
-	for i := next; i < len(o); i++ {
-		if o[i].name == string(name) {
-			return i
+// place gives the object and those inside it their parts of Filler.order, the
+// first at the given index, and returns the index behind the last.
+func (o *object) place(order int) int {
+	o.order = order
+	order += 1 + len(o.members)
+	for _, m := range o.members {
+		if m.object != nil {
+			order = m.object.place(order)
 		}
 	}
-	for i := range min(next, len(o)) {
-		if o[i].name == string(name) {
-			return i
-		}
-	}
-	return -1
+	return order
 }
 
 // Filler fills rows as its mapping says. It is not safe for concurrent use.
@@ -96,6 +101,10 @@ type Filler struct {
 	Watched [][]byte
 
 	mapping *Mapping
+	// order is what the last records taught of the order of members, which is
+	// mostly the same: for each object the member that came first, and behind
+	// it, for each member, the one that came next.
+	order   []int
 	scanner jsontext.Scanner
 	record  []byte
 	rows    *table.Rows
@@ -103,7 +112,7 @@ type Filler struct {
 
 // Filler returns a new filler.
 func (m *Mapping) Filler() *Filler {
-	return &Filler{mapping: m, Watched: make([][]byte, m.watched)}
+	return &Filler{mapping: m, Watched: make([][]byte, m.watched), order: make([]int, m.order)}
 }
 
 // Fill fills the columns of the current row from record, which must be a JSON
@@ -119,22 +128,27 @@ func (f *Filler) Fill(record []byte, rows *table.Rows) error {
 	clear(f.Watched)
 	f.record, f.rows = record, rows
 	f.scanner.Reset(record)
-	f.object(f.mapping.root)
+	f.object(&f.mapping.root)
 	f.record, f.rows = nil, nil
 	return f.scanner.End()
 }
 
-func (f *Filler) object(o object) {
+func (f *Filler) object(o *object) {
 	s := &f.scanner
-	next := 0
-	for s.Object(); s.Member(); {
-		i := o.find(s.Key(), next)
+	order := f.order[o.order:]
+	next := &order[0]
+	for s.Object(); ; {
+		i, ok := s.MemberOf(&o.keys, *next)
+		if !ok {
+			return
+		}
 		if i < 0 {
 			s.Value()
 			continue
 		}
-		next = i + 1
-		m := &o[i]
+		*next = i
+		next = &order[1+i]
+		m := &o.members[i]
 		kind, start := s.Peek(), s.Offset()
 		f.member(m, kind)
 		if m.watch >= 0 && kind != 'n' {
@@ -146,8 +160,10 @@ func (f *Filler) object(o object) {
 // member reads the value of a member, whose first byte is kind.
 func (f *Filler) member(m *member, kind byte) {
 	switch {
-	case kind == '{' && m.members != nil:
-		f.object(m.members)
+	case kind == '"' && m.kind == table.String:
+		f.rows.Text(m.column, f.scanner.Text())
+	case kind == '{' && m.object != nil:
+		f.object(m.object)
 	case kind == 'n' || m.column < 0:
 		f.scanner.Value()
 	default:

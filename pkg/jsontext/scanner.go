@@ -12,7 +12,7 @@ type Scanner struct {
 	err   error
 
 	key     []byte
-	escaped bool   // the string last passed holds escapes
+	escaped bool   // the string last read holds escapes
 	spaced  bool   // white space was passed since this was last cleared
 	scratch []byte // of Text and Compact
 	keys    []byte // scratch of Member
@@ -29,11 +29,8 @@ func (s *Scanner) Reset(text []byte) {
 // Peek returns the first byte of the next value, which tells its kind, or 0 at
 // the end of the text and after an error.
 func (s *Scanner) Peek() byte {
-	s.space()
-	if s.pos == len(s.text) {
-		return 0
-	}
-	return s.text[s.pos]
+	s.pos = s.space(s.pos)
+	return s.at(s.pos)
 }
 
 // Object enters the next value, which must be an object. Its members are read
@@ -47,9 +44,9 @@ func (s *Scanner) Array() { s.enter('[', "no array") }
 func (s *Scanner) enter(open byte, otherwise string) {
 	switch {
 	case s.Peek() != open:
-		s.fail(otherwise)
+		s.fail(s.pos, otherwise)
 	case s.depth == MaxDepth:
-		s.fail("nested too deep")
+		s.fail(s.pos, "nested too deep")
 	default:
 		s.pos++
 		s.depth++
@@ -64,27 +61,22 @@ func (s *Scanner) Member() bool {
 	if !s.more('}') {
 		return false
 	}
-	s.key = s.name()
+	s.spell()
+	return s.err == nil
+}
+
+// spell reads the key at the next byte.
+func (s *Scanner) spell() {
+	if s.at(s.pos) != '"' {
+		s.fail(s.pos, noKey)
+		return
+	}
+	s.key = s.inside()
 	if s.escaped {
 		s.keys = AppendText(s.keys[:0], s.key)
 		s.key = s.keys
 	}
-	return s.err == nil
-}
-
-// name passes a key and its colon and returns the inside of the key.
-func (s *Scanner) name() []byte {
-	if s.Peek() != '"' {
-		s.fail("no key of a member")
-		return nil
-	}
-	key := s.quoted()
-	if s.Peek() != ':' {
-		s.fail("no colon after a key")
-		return nil
-	}
-	s.pos++
-	return key
+	s.pos = s.colon(s.pos)
 }
 
 // Key returns the key that the last [Scanner.Member] read, unescaped. It is
@@ -99,7 +91,11 @@ func (s *Scanner) Element() bool { return s.more(']') }
 // more passes the comma before the next member or element, or the end of the
 // object or array.
 func (s *Scanner) more(end byte) bool {
-	switch c := s.Peek(); {
+	c := s.Peek()
+	switch {
+	case c == ',' && !s.first:
+		s.pos = s.space(s.pos + 1)
+		return true
 	case c == end:
 		s.pos++
 		s.depth--
@@ -108,20 +104,21 @@ func (s *Scanner) more(end byte) bool {
 	case s.first:
 		s.first = false
 		return s.err == nil
-	case c == ',':
-		s.pos++
-		return true
 	}
-	s.fail("no comma and no end of the object or array")
+	s.fail(s.pos, noComma)
 	return false
 }
+
+const (
+	noComma = "no comma and no end of the object or array"
+	noKey   = "no key of a member"
+)
 
 // Value passes the next value, whatever it is, and returns it as it is in the
 // text, without the white space around it.
 func (s *Scanner) Value() []byte {
-	s.space()
-	start := s.pos
-	s.skip()
+	start := s.space(s.pos)
+	s.pos = s.value(start)
 	if s.err != nil {
 		return nil
 	}
@@ -132,7 +129,7 @@ func (s *Scanner) Value() []byte {
 // its strings: a slice of the text when it has none. The result is valid until
 // the next call of Compact or Text.
 func (s *Scanner) Compact() []byte {
-	s.space()
+	s.pos = s.space(s.pos)
 	s.spaced = false
 	value := s.Value()
 	if !s.spaced {
@@ -147,15 +144,30 @@ func (s *Scanner) Compact() []byte {
 // the next call of Compact or Text.
 func (s *Scanner) Text() []byte {
 	if s.Peek() != '"' {
-		s.fail("no string")
+		s.fail(s.pos, "no string")
 		return nil
 	}
-	raw := s.quoted()
-	if s.err != nil || !s.escaped {
+	raw := s.inside()
+	if !s.escaped {
 		return raw
 	}
 	s.scratch = AppendText(s.scratch[:0], raw)
 	return s.scratch
+}
+
+// inside passes the string at the next byte and returns what is between its
+// quotes.
+func (s *Scanner) inside() []byte {
+	start := s.pos + 1
+	end := special(s.text, start)
+	if s.escaped = s.at(end) != '"'; s.escaped {
+		if end = s.escapes(end); s.err != nil {
+			return nil
+		}
+		end--
+	}
+	s.pos = end + 1
+	return s.text[start:end]
 }
 
 // Offset returns the index of the next byte.
@@ -168,20 +180,21 @@ func (s *Scanner) Err() error { return s.err }
 // of the text.
 func (s *Scanner) End() error {
 	if s.Peek(); s.pos < len(s.text) {
-		s.fail("more after the value")
+		s.fail(s.pos, "more after the value")
 	}
 	return s.err
 }
 
-// fail records the first error: what, at the next byte. There is nothing to
-// read after it.
-func (s *Scanner) fail(what string) {
+// fail records the first error: what, at index i. The text ends there, and i
+// is returned.
+func (s *Scanner) fail(i int, what string) int {
 	if s.err != nil {
-		return
+		return i
 	}
-	if s.pos == len(s.text) {
+	if i == len(s.text) {
 		what = "the text ends too soon"
 	}
-	s.err = &SyntaxError{s.pos, what}
-	s.text = s.text[:s.pos]
+	s.err = &SyntaxError{i, what}
+	s.text, s.pos = s.text[:i], i
+	return i
 }

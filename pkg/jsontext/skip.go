@@ -1,186 +1,181 @@
 package jsontext
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+// The methods here pass what is at index i of the text and return the index
+// behind it. After an error the text ends where they were, so that they pass
+// nothing more: who calls them need not look at each.
 
-// space passes white space.
-func (s *Scanner) space() {
-	if s.pos < len(s.text) && s.text[s.pos] > ' ' {
-		return
-	}
-	for s.pos < len(s.text) && isSpace(s.text[s.pos]) {
-		s.pos++
-		s.spaced = true
-	}
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
-
-// skip passes the next value.
-func (s *Scanner) skip() {
-	switch c := s.Peek(); c {
-	case '"':
-		s.quoted()
-	case '{':
-		for s.Object(); s.more('}'); {
-			s.name()
-			s.skip()
-		}
-	case '[':
-		for s.Array(); s.Element(); {
-			s.skip()
-		}
-	case 't':
-		s.literal("true")
-	case 'f':
-		s.literal("false")
-	case 'n':
-		s.literal("null")
-	default:
-		s.number()
-	}
-}
-
-func (s *Scanner) literal(word string) {
-	for i := range len(word) {
-		if s.pos == len(s.text) || s.text[s.pos] != word[i] {
-			s.fail("no value")
-			return
-		}
-		s.pos++
-	}
-}
-
-// number passes a number: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
-func (s *Scanner) number() {
-	s.accept('-', '-')
-	switch {
-	case s.accept('0', '0'):
-	case !s.digits():
-		s.fail("no value")
-		return
-	}
-	if s.accept('.', '.') && !s.digits() {
-		s.fail("no digit after the point of a number")
-	}
-	if s.accept('e', 'E') {
-		s.accept('+', '-')
-		if !s.digits() {
-			s.fail("no digit in the exponent of a number")
-		}
-	}
-}
-
-// accept passes the next byte if it is a or b.
-func (s *Scanner) accept(a, b byte) bool {
-	if s.pos < len(s.text) && (s.text[s.pos] == a || s.text[s.pos] == b) {
-		s.pos++
-		return true
-	}
-	return false
-}
-
-// digits passes decimal digits and reports whether there were any.
-func (s *Scanner) digits() bool {
-	start := s.pos
-	for s.pos < len(s.text) && s.text[s.pos]-'0' <= 9 {
-		s.pos++
-	}
-	return s.pos > start
-}
-
-// quoted passes the string at the next byte, which is its opening quote, and
-// returns what is between the quotes. It sets escaped.
-func (s *Scanner) quoted() []byte {
-	text, start := s.text, s.pos+1
-	s.escaped = false
-	for i := start; ; {
-		i += plain(text[i:])
-		switch {
-		case i == len(text):
-			s.pos = i
-			s.fail("")
-			return nil
-		case text[i] == '"':
-			s.pos = i + 1
-			return text[start:i]
-		case text[i] == '\\':
-			n := escape(text[i:])
-			if n == 0 {
-				s.pos = i
-				s.fail("bad escape in a string")
-				return nil
-			}
-			s.escaped = true
-			i += n
-		default:
-			s.pos = i
-			s.fail("control character in a string")
-			return nil
-		}
-	}
-}
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// plain returns how many bytes at the beginning of text are neither a quote,
-// nor a backslash, nor a control character. It looks at eight bytes at a time:
-// subtracting from every byte borrows into its high bit when the byte is less,
-// and the lowest such bit is exact.
-func plain(text []byte) int {
-	rest := text
-	for len(rest) >= 8 {
-		w := binary.LittleEndian.Uint64(rest)
-		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		hits := ((w - ones*' ') | (quote - ones) | (backslash - ones)) &^ w & highs
-		if hits != 0 {
-			return len(text) - len(rest) + bits.TrailingZeros64(hits)/8
-		}
-		rest = rest[8:]
-	}
-	for len(rest) > 0 && rest[0] >= ' ' && rest[0] != '"' && rest[0] != '\\' {
-		rest = rest[1:]
-	}
-	return len(text) - len(rest)
-}
-
-// escape returns the length of the escape that text begins with, 0 if it is
-// none.
-func escape(text []byte) int {
-	if len(text) < 2 {
-		return 0
-	}
-	switch text[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if _, ok := hex4(text[2:]); ok {
-			return 6
-		}
+// at returns the byte at index i, 0 at the end of the text.
+func (s *Scanner) at(i int) byte {
+	if i < len(s.text) {
+		return s.text[i]
 	}
 	return 0
 }
 
-// hex4 reads the four hexadecimal digits that text begins with.
-func hex4(text []byte) (rune, bool) {
-	if len(text) < 4 {
-		return 0, false
+// space passes white space.
+func (s *Scanner) space(i int) int {
+	if i < len(s.text) && s.text[i] > ' ' {
+		return i
 	}
-	var r rune
-	for _, c := range text[:4] {
-		switch {
-		case c-'0' <= 9:
-			r = r<<4 | rune(c-'0')
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			r = r<<4 | rune(c|0x20-'a'+10)
-		default:
-			return 0, false
+	return s.spaces(i)
+}
+
+func (s *Scanner) spaces(i int) int {
+	for i < len(s.text) && isSpace(s.text[i]) {
+		i++
+		s.spaced = true
+	}
+	return i
+}
+
+func isSpace(c byte) bool {
+	const spaces uint64 = 1<<' ' | 1<<'\n' | 1<<'\r' | 1<<'\t'
+	return spaces>>c&1 != 0
+}
+
+// value passes a value.
+func (s *Scanner) value(i int) int {
+	if c := s.at(i); c == '{' || c == '[' {
+		return s.nested(i)
+	}
+	return s.single(i)
+}
+
+// nested passes an object or array with all that is in it. It is a loop, and
+// keeps of each level only whether it is an object: calls would cost more than
+// the bytes.
+func (s *Scanner) nested(i int) int {
+	var objects levels
+	object := false // the innermost is one
+	for depth := s.depth; ; {
+		if c := s.at(i); c == '"' {
+			i = s.quoted(i)
+		} else if c != '{' && c != '[' {
+			i = s.single(i)
+		} else if depth == MaxDepth {
+			return s.fail(i, "nested too deep")
+		} else {
+			object = c == '{'
+			objects.set(depth, object)
+			depth++
+			if i = s.space(i + 1); s.at(i) != end(object) {
+				if object {
+					i = s.name(i)
+				}
+				continue
+			}
+		}
+		for { // ends, and the comma before the next value
+			i = s.space(i)
+			if c := s.at(i); c == ',' {
+				i = s.space(i + 1)
+				if object {
+					i = s.name(i)
+				}
+				break
+			} else if c != end(object) {
+				return s.fail(i, noComma)
+			}
+			i++
+			if depth--; depth == s.depth {
+				return i
+			}
+			object = objects.has(depth - 1)
 		}
 	}
-	return r, true
+}
+
+// levels are bits, one for each level of nesting.
+type levels [MaxDepth / 64]uint64
+
+func (l *levels) set(level int, is bool) {
+	word := &l[level/64%len(l)]
+	*word &^= 1 << (level % 64)
+	if is {
+		*word |= 1 << (level % 64)
+	}
+}
+
+func (l *levels) has(level int) bool { return l[level/64%len(l)]>>(level%64)&1 != 0 }
+
+// end returns what ends an object, or else an array.
+func end(object bool) byte {
+	if object {
+		return '}'
+	}
+	return ']'
+}
+
+// name passes a key, its colon, and the white space behind that.
+func (s *Scanner) name(i int) int {
+	if s.at(i) != '"' {
+		return s.fail(i, noKey)
+	}
+	return s.colon(s.quoted(i))
+}
+
+func (s *Scanner) colon(i int) int {
+	if i = s.space(i); s.at(i) != ':' {
+		return s.fail(i, "no colon after a key")
+	}
+	return s.space(i + 1)
+}
+
+// single passes a value that holds no others.
+func (s *Scanner) single(i int) int {
+	switch s.at(i) {
+	case '"':
+		return s.quoted(i)
+	case 't':
+		return s.literal(i, "true")
+	case 'f':
+		return s.literal(i, "false")
+	case 'n':
+		return s.literal(i, "null")
+	}
+	return s.number(i)
+}
+
+func (s *Scanner) literal(i int, word string) int {
+	for n := range len(word) {
+		if s.at(i) != word[n] {
+			return s.fail(i, "no value")
+		}
+		i++
+	}
+	return i
+}
+
+// number passes a number: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
+func (s *Scanner) number(i int) int {
+	if s.at(i) == '-' {
+		i++
+	}
+	if s.at(i) == '0' {
+		i++
+	} else {
+		i = s.digits(i, "no value")
+	}
+	if s.at(i) == '.' {
+		i = s.digits(i+1, "no digit after the point of a number")
+	}
+	if s.at(i)|0x20 == 'e' {
+		if i++; s.at(i) == '+' || s.at(i) == '-' {
+			i++
+		}
+		i = s.digits(i, "no digit in the exponent of a number")
+	}
+	return i
+}
+
+// digits passes decimal digits, of which there must be one.
+func (s *Scanner) digits(i int, otherwise string) int {
+	start := i
+	for s.at(i)-'0' <= 9 {
+		i++
+	}
+	if i == start {
+		return s.fail(i, otherwise)
+	}
+	return i
 }

@@ -13,7 +13,7 @@ import (
 // The string must be valid.
 func AppendText(dst, inside []byte) []byte {
 	for len(inside) > 0 {
-		n := plain(inside)
+		n := special(inside, 0)
 		dst = append(dst, inside[:n]...)
 		inside = inside[n:]
 		if len(inside) < 2 {
@@ -63,21 +63,21 @@ func unicodeEscape(text []byte) (r rune, n int) {
 // its strings.
 func AppendCompact(dst, value []byte) []byte {
 	s := NewScanner(value)
-	for s.pos < len(value) {
-		start := s.pos
-		switch c := value[s.pos]; {
+	for i := 0; i < len(value); {
+		start := i
+		switch c := value[i]; {
 		case c == '"':
-			s.quoted()
+			i = s.quoted(i)
 		case isSpace(c):
-			s.space()
+			i = s.space(i)
 			continue
 		default:
-			s.pos++
+			i++
 		}
 		if s.err != nil {
 			break
 		}
-		dst = append(dst, value[start:s.pos]...)
+		dst = append(dst, value[start:i]...)
 	}
 	return dst
 }
