@@ -4,7 +4,6 @@
 package batch
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 )
 
 // Batch is an Arrow record batch and where it belongs. Whoever receives a
@@ -85,18 +83,4 @@ func ObjectID(connection, bucket, key, versionID, etag string) string {
 	}
 	sum := h.Sum(nil)
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum))[:26]
-}
-
-// Encode writes the record as a plain Arrow IPC stream: schema, one record
-// batch, end of stream. It does not release the record.
-func Encode(record arrow.Record) ([]byte, error) {
-	var body bytes.Buffer
-	w := ipc.NewWriter(&body, ipc.WithSchema(record.Schema()))
-	if err := w.Write(record); err != nil {
-		return nil, fmt.Errorf("encode batch: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("encode batch: %w", err)
-	}
-	return body.Bytes(), nil
 }

@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -27,9 +25,6 @@ import (
 
 // notifiedLayout is the form of the Logferry-Notified header.
 const notifiedLayout = "2006-01-02T15:04:05.000Z07:00"
-
-// maxPlainBody bounds a body once its compression is undone.
-const maxPlainBody = 64 << 20
 
 // A dead letter fits the server's default message size of 1 MiB: that bounds
 // what it holds of the original bytes and of the error's text.
@@ -97,27 +92,6 @@ func (b *Bus) rowsMsg(ctx context.Context, batch *batch.Batch) (string, *nats.Ms
 	m := batch.Meta
 	msg, err := batchMsg(ctx, batch, b.config.compresses(), subjectRows, m.Destination, m.Table, m.Connection)
 	return rowsStream(m.Destination), msg, err
-}
-
-func batchMsg(ctx context.Context, b *batch.Batch, compress bool, prefix string, names ...string) (*nats.Msg, error) {
-	defer b.Release()
-	if err := checkTokens(names...); err != nil {
-		return nil, fmt.Errorf("batch: %w", err)
-	}
-	body, err := batch.Encode(b.Record)
-	if err != nil {
-		return nil, err
-	}
-	if compress {
-		body = s2.EncodeSnappy(nil, body)
-	}
-	msg := newMsg(ctx, subject(append([]string{prefix}, names...)...), b.Meta.ID(), contentArrow, body)
-	if compress {
-		msg.Header.Set(headerContentEncoding, encodingSnappy)
-	}
-	writeMeta(msg.Header, b.Meta)
-	msg.Header.Set(headerRows, strconv.FormatInt(b.Record.NumRows(), 10))
-	return msg, nil
 }
 
 func writeMeta(h nats.Header, m batch.Meta) {
@@ -189,40 +163,6 @@ func readMeta(h nats.Header) (m batch.Meta, err error) {
 		}
 	}
 	return m, errors.Join(errs...)
-}
-
-func decodeBatch(msg message) (*batch.Batch, error) {
-	if err := checkMsg(msg, contentArrow); err != nil {
-		return nil, err
-	}
-	meta, err := readMeta(msg.Headers())
-	if err != nil {
-		return nil, err
-	}
-	body, err := plainBody(msg)
-	if err != nil {
-		return nil, err
-	}
-	record, err := batch.Decode(body, memory.DefaultAllocator)
-	if err != nil {
-		return nil, err
-	}
-	return &batch.Batch{Meta: meta, Record: record}, nil
-}
-
-// plainBody returns the body without its compression.
-func plainBody(msg message) ([]byte, error) {
-	switch encoding := msg.Headers().Get(headerContentEncoding); encoding {
-	case "":
-		return msg.Data(), nil
-	case encodingSnappy:
-		if n, err := s2.DecodedLen(msg.Data()); err != nil || n > maxPlainBody {
-			return nil, fmt.Errorf("body of %d bytes, more than %d, or unreadable: %w", n, maxPlainBody, err)
-		}
-		return s2.Decode(nil, msg.Data())
-	default:
-		return nil, fmt.Errorf("content encoding is %q; this service reads none and %q", encoding, encodingSnappy)
-	}
 }
 
 // message is what is read of a message on the bus.
