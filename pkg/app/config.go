@@ -68,13 +68,15 @@ type Fetcher struct {
 
 // Parser configures the parser.
 type Parser struct {
-	// Workers is how many batches are parsed at a time; 0: one per CPU.
+	// Workers is how many batches are in work at a time; 0: four per CPU, since
+	// a worker waits for the bus most of its time.
 	Workers int `yaml:"workers"`
 }
 
 // Writer configures the writer.
 type Writer struct {
-	// InFlight is how many parts are held per destination and table.
+	// InFlight is how many parts are held per destination and table, of large
+	// ones fewer.
 	InFlight int `yaml:"in_flight"`
 	// Calls is how many calls are in flight per destination and table.
 	Calls int `yaml:"calls"`
@@ -96,9 +98,9 @@ func DefaultConfig() Config {
 		Bus:     bus.DefaultConfig(),
 		Poller:  Poller{Receivers: 4, InFlight: 2048, Wait: 20 * time.Second, Visibility: 2 * time.Minute},
 		Fetcher: Fetcher{InFlight: 16, MaxObjectBytes: 64 << 30, MaxRatio: 1000},
-		Writer:  Writer{InFlight: 16, Calls: 4, Linger: time.Second},
+		Writer:  Writer{InFlight: 256, Calls: 4, Linger: time.Second},
 		Admin:   Admin{Address: "127.0.0.1:9464"},
 		Grace:   25 * time.Second,
-		Memory:  200 << 20,
+		Memory:  512 << 20,
 	}
 }

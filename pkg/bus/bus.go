@@ -32,10 +32,11 @@ import (
 
 // Windows bound what is on its way at a time, per source and publisher.
 const (
-	objectWindow = 64      // objects fetched ahead or being published
-	batchWindow  = 8       // batches being published
-	pullBatches  = 12      // batches fetched ahead, each of less than 1 MiB
-	pullBytes    = 4 << 20 // bytes fetched ahead by who reads along
+	objectWindow = 64       // objects fetched ahead or being published
+	batchWindow  = 32       // batches being published, each of less than 1 MiB
+	pullBatches  = 128      // batches fetched ahead
+	pullAhead    = 12 << 20 // bytes of them, about
+	pullBytes    = 4 << 20  // bytes fetched ahead by who reads along
 )
 
 // minPayload is the message size that the wire contract counts on.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -24,7 +25,8 @@ type source[T any] struct {
 	stream   string
 	consumer jetstream.Consumer
 	log      *slog.Logger
-	window   int           // messages fetched ahead
+	window   int           // messages fetched ahead, at most
+	largest  int           // bytes of a message, of late; of the loop
 	calm     time.Duration // how long nothing is taken after a lost connection
 	decode   func(message) (T, error)
 	letter   func(jetstream.Msg) stage.DeadLetter
@@ -52,7 +54,7 @@ func newSource[T any](ctx context.Context, b *Bus, stream, durable string, windo
 		bus: b, stream: stream, consumer: consumer, window: window, decode: decode, letter: letter,
 		log:   b.log.With("stream", stream, "consumer", durable),
 		ready: make(chan *delivery[T]), ended: make(chan struct{}),
-		held: make(map[*delivery[T]]struct{}), settled: make(chan struct{}, 1),
+		held: make(map[*delivery[T]]struct{}), largest: pullAhead, settled: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -89,7 +91,7 @@ func (s *source[T]) supply(ctx context.Context) {
 	failures := 0
 	for {
 		switch {
-		case pull != nil || again != nil || len(queue) > s.window/2:
+		case pull != nil || again != nil || len(queue) > s.ahead()/2:
 		case !s.bus.Connected(): // a pull would fail, and leave its subscription behind
 			again = time.After(reconnectWait)
 		case s.unrest() > 0:
@@ -99,7 +101,7 @@ func (s *source[T]) supply(ctx context.Context) {
 			// No limit in bytes: a replicated consumer may announce that it is
 			// reached before it sends what the limit let through, and the client
 			// ends the pull at that.
-			pull, err = s.consumer.Fetch(s.window, jetstream.FetchMaxWait(pullWait))
+			pull, err = s.consumer.Fetch(s.ahead(), jetstream.FetchMaxWait(pullWait))
 			if err != nil {
 				pull, again, failures = nil, s.backOff(ctx, err, failures+1), failures+1
 			}
@@ -168,8 +170,18 @@ func (s *source[T]) backOff(ctx context.Context, err error, failures int) <-chan
 	return time.After(pause)
 }
 
+// ahead is how many messages to fetch ahead: as many as the window has, but of
+// large ones fewer. It begins with few, while nothing is known of their size.
+func (s *source[T]) ahead() int {
+	return max(minAhead, min(s.window, pullAhead/max(s.largest, 1)))
+}
+
+// minAhead is fetched ahead whatever the size.
+const minAhead = 12
+
 // hold takes charge of a message that has arrived.
 func (s *source[T]) hold(msg jetstream.Msg) *delivery[T] {
+	s.largest = max(len(msg.Data()), s.largest-s.largest/64) // forgets slowly
 	d := &delivery[T]{source: s, msg: msg, attempt: 1}
 	if meta, err := msg.Metadata(); err == nil {
 		d.attempt = int(meta.NumDelivered)
@@ -253,6 +265,18 @@ type delivery[T any] struct {
 func (d *delivery[T]) Value() (T, error) { return d.source.decode(d.msg) }
 
 func (d *delivery[T]) Attempt() int { return d.attempt }
+
+// Size implements [stage.Sized]: the size of the body without its compression.
+func (d *delivery[T]) Size() int64 {
+	if d.msg.Headers().Get(headerContentEncoding) == "" {
+		return int64(len(d.msg.Data()))
+	}
+	n, err := s2.DecodedLen(d.msg.Data())
+	if err != nil {
+		return 0 // it will not be decoded
+	}
+	return int64(n)
+}
 
 func (d *delivery[T]) Letter() stage.DeadLetter {
 	l := d.source.letter(d.msg)

@@ -32,6 +32,7 @@ func (s *Stage[In, Out]) Run(ctx context.Context) error {
 	var workers conc.WaitGroup
 	defer workers.Wait()
 	slots := make(chan struct{}, s.Workers)
+	room := newRoom(s.Room)
 	for failures := 0; ; {
 		select {
 		case slots <- struct{}{}:
@@ -42,8 +43,9 @@ func (s *Stage[In, Out]) Run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			failures = 0
+			leave := room.enter(work, d)
 			workers.Go(func() {
-				defer func() { <-slots }()
+				defer func() { leave(); <-slots }()
 				s.deliver(work, d)
 			})
 			continue

@@ -51,6 +51,10 @@ type Delivery[T any] interface {
 	Reject(ctx context.Context, cause error) error
 }
 
+// Sized is a delivery that tells about how much memory its value takes, in
+// bytes. Others count for nothing.
+type Sized interface{ Size() int64 }
+
 // Publisher passes on what a stage makes.
 type Publisher[T any] interface {
 	// Publish takes v over, puts it on its way and returns; it blocks while
@@ -119,7 +123,7 @@ type DeadLetter struct {
 }
 
 // Stage is one step of the pipeline. All fields are required but Out, which a
-// stage that emits nothing leaves nil, and Rejected.
+// stage that emits nothing leaves nil, Rejected and Room.
 type Stage[In, Out any] struct {
 	// Name is the stage's name in metrics, logs and dead letters.
 	Name   string
@@ -133,6 +137,9 @@ type Stage[In, Out any] struct {
 	Rejected func(ctx context.Context, l DeadLetter, cause error) error
 	// Workers is how many deliveries are handled at a time.
 	Workers int
+	// Room is how many bytes of deliveries are handled at a time, one that is
+	// larger alone; 0: as the workers can.
+	Room int64
 	// Grace is how long work in flight may go on after the context has ended.
 	Grace   time.Duration
 	Log     *slog.Logger

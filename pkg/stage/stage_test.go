@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,6 +92,7 @@ func (w *world) Bury(_ context.Context, l DeadLetter) error {
 
 func (d *work) Value() (string, error) { return d.value, d.err }
 func (d *work) Attempt() int           { return 1 }
+func (d *work) Size() int64            { return int64(len(d.value)) }
 func (d *work) Letter() DeadLetter {
 	return DeadLetter{ID: "id-" + d.value, Connection: "c", Bucket: "b", Part: 7, Offset: -1, Body: []byte(d.value), BodySize: int64(len(d.value))}
 }
@@ -327,6 +329,37 @@ func TestWorkersBoundWhatIsInFlight(t *testing.T) {
 			t.Errorf("metric counts %v acks; want 100", n)
 		}
 	})
+}
+
+// Deliveries are let in while there is room for them, one that is larger than
+// the room alone.
+func TestRoomBoundsTheBytesInFlight(t *testing.T) {
+	f := func(room int64, want int32, sizes ...int) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			w := &world{exhausted: true}
+			for _, n := range sizes {
+				w.add(strings.Repeat("x", n))
+			}
+			var now, most atomic.Int32
+			s := w.stage(func(context.Context, string, *Emitter[string]) error {
+				most.Store(max(most.Load(), now.Add(1)))
+				<-time.After(time.Second)
+				now.Add(-1)
+				return nil
+			})
+			s.Workers, s.Room = 100, room
+			if err := s.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if most.Load() != want || len(w.events) != len(sizes) {
+				t.Errorf("room %d for %v: %d at a time, %d done; want %d, all", room, sizes, most.Load(), len(w.events), want)
+			}
+		})
+	}
+	f(0, 5, 9, 9, 9, 9, 9)
+	f(20, 2, 9, 9, 9, 9, 9)
+	f(10, 1, 9, 900, 9, 9, 900)
 }
 
 func TestDrain(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 func Stage(env *app.Env, source stage.Source[*batch.Batch], out stage.Publisher[*batch.Batch], account ledger.Store) *stage.Stage[*batch.Batch, *batch.Batch] {
 	workers := env.Config.Parser.Workers
 	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = 4 * runtime.GOMAXPROCS(0)
 	}
 	p := &parser{formats: map[string]*rowMaker{}, ledger: account, metrics: newMetrics(env.Metrics)}
 	for _, f := range all.Formats() {

@@ -57,7 +57,7 @@ func OpenApart(ctx context.Context, env *app.Env, account ledger.Store, opts ...
 func (a *Apart) Stage(source stage.Source[*batch.Batch]) *stage.Stage[*batch.Batch, struct{}] {
 	return &rowsStage{
 		Name: name, Source: source, Dead: a.env.Bus.Graveyard(), Handle: a.handle, Rejected: a.rejected,
-		Workers: a.env.Config.Writer.InFlight, Grace: a.env.Config.Grace,
+		Workers: a.env.Config.Writer.InFlight, Room: maxRows, Grace: a.env.Config.Grace,
 		Log: a.env.Log.With("stage", name), Metrics: a.env.Stages,
 	}
 }

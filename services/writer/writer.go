@@ -26,6 +26,9 @@ const (
 	name = "writer"
 	// closeTime is how long sinks may take to close once nothing is written.
 	closeTime = 5 * time.Second
+	// maxRows is how many bytes of rows are held per destination and table:
+	// enough for a few calls to be on their way and as many to be gathered.
+	maxRows = 16 << 20
 )
 
 // Option changes what the writer is made of.
@@ -83,7 +86,7 @@ func newStages(ctx context.Context, env *app.Env, sinks sinks) ([]*rowsStage, er
 			w := writerOf(d, table, sinks[d.Name], env.Bus.Ledger(), metrics)
 			stages = append(stages, &rowsStage{
 				Name: name, Source: source, Dead: env.Bus.Graveyard(), Handle: w.handle, Rejected: w.rejected,
-				Workers: env.Config.Writer.InFlight, Grace: env.Config.Grace,
+				Workers: env.Config.Writer.InFlight, Room: maxRows, Grace: env.Config.Grace,
 				Log:     env.Log.With("stage", name, "destination", d.Name, "table", table),
 				Metrics: env.Stages,
 			})
