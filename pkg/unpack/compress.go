@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -24,8 +25,35 @@ type gunzip struct {
 	inside bool // a member
 }
 
-func openGzip(r *bufio.Reader, _ Limits) (io.Reader, func(), error) {
-	return &gunzip{r: r, z: new(gzip.Reader)}, func() {}, nil
+func openGzip(p *Pool, r *bufio.Reader, _ Limits) (io.Reader, func(), error) {
+	g, ok := p.gunzips.Get().(*gunzip)
+	if !ok {
+		g = &gunzip{z: new(gzip.Reader)}
+	}
+	if err := g.forget(); err != nil {
+		return nil, nil, err
+	}
+	g.r, g.inside = r, false
+	return g, func() { p.gunzips.Put(g) }, nil
+}
+
+// nothing is a gzip member without content. Its block has two Huffman trees of
+// one code each: the end of the block, and a far distance.
+const nothing = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" +
+	"\x05\xdd\x81\x00\x00\x00\x00\x00\x90\xff\x6b\x25\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// forget brings the decoder into the state that every object begins with. Where
+// damaged data has an empty Huffman tree, the decoder goes on with the tree it
+// had before, were it another object's: then the same object would not always
+// give the same bytes. With the trees of nothing the damage shows at once.
+func (g *gunzip) forget() error {
+	if err := g.z.Reset(strings.NewReader(nothing)); err != nil {
+		return err
+	}
+	if _, err := g.z.Read(nil); err != io.EOF {
+		return err
+	}
+	return nil
 }
 
 // Read implements [io.Reader].
@@ -82,7 +110,7 @@ func noEOF(err error) error {
 // unzstd reads zstd frames one after another as one text.
 type unzstd struct{ z *zstd.Decoder }
 
-func openZstd(r *bufio.Reader, _ Limits) (io.Reader, func(), error) {
+func openZstd(_ *Pool, r *bufio.Reader, _ Limits) (io.Reader, func(), error) {
 	// One decoder at a time: no goroutines, and a window is all its memory.
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {

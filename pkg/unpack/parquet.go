@@ -36,7 +36,7 @@ type lines struct {
 
 // openParquet copies the file to a temporary one, because its index is at its
 // end.
-func openParquet(r *bufio.Reader, limits Limits) (io.Reader, func(), error) {
+func openParquet(_ *Pool, r *bufio.Reader, limits Limits) (io.Reader, func(), error) {
 	spool, err := os.CreateTemp("", "logferry-*.parquet")
 	if err != nil {
 		return nil, nil, fmt.Errorf("spool parquet object: %w", err)

@@ -10,9 +10,11 @@ package unpack
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/logferry/logferry/pkg/fault"
 )
@@ -40,13 +42,26 @@ type Limits struct {
 	MaxSpool int64
 }
 
-// Reader reads the log in an object. It is not safe for concurrent use.
+// Pool opens objects with the buffers of those that were closed: a small object
+// costs less than the 100 KB of memory that reading it takes. The zero value is
+// ready for use, from any goroutine.
+type Pool struct {
+	buffers sync.Pool // of *bufio.Reader
+	gunzips sync.Pool // of *gunzip
+}
+
+// Reader reads the log in an object. It is not safe for concurrent use, and not
+// to be used after Close.
 type Reader struct {
+	pool   *Pool
 	buf    *bufio.Reader
 	object *layer
 	top    *layer
 	close  []func()
 }
+
+// Open is [Pool.Open] for a single object.
+func Open(r io.Reader, limits Limits) (*Reader, error) { return new(Pool).Open(r, limits) }
 
 // Open looks at the beginning of r and returns a reader of the log in it. It
 // does not close r.
@@ -56,10 +71,11 @@ type Reader struct {
 //
 // Every error is either r's own, unchanged, or a permanent fault: truncated,
 // corrupt, too_large or unsupported.
-func Open(r io.Reader, limits Limits) (*Reader, error) {
+func (p *Pool) Open(r io.Reader, limits Limits) (*Reader, error) {
 	object := &layer{name: "object", from: r, limits: limits}
 	object.object = object
-	u := &Reader{object: object, top: object, buf: bufio.NewReaderSize(object, bufferBytes)}
+	u := &Reader{pool: p, object: object, top: object}
+	u.buffer()
 	for depth := 0; ; depth++ {
 		// An error here comes back with the next Read.
 		magic, _ := u.buf.Peek(4)
@@ -71,7 +87,7 @@ func Open(r io.Reader, limits Limits) (*Reader, error) {
 			u.Close()
 			return nil, fault.Permanent(fault.Unsupported, fmt.Errorf("the object is compressed more than %d times", MaxLayers))
 		}
-		from, done, err := open(u.buf, limits)
+		from, done, err := open(p, u.buf, limits)
 		if err != nil {
 			err = u.top.judge(name, 0, err)
 			u.Close()
@@ -79,15 +95,44 @@ func Open(r io.Reader, limits Limits) (*Reader, error) {
 		}
 		u.close = append(u.close, done)
 		u.top = &layer{name: name, from: from, below: u.top, object: object, limits: limits}
-		u.buf = bufio.NewReaderSize(u.top, bufferBytes)
+		u.buffer()
 		if name == "parquet" {
 			return u, nil
 		}
 	}
 }
 
+// SizeHint guesses the size of the log in an object that is there whole: 0 when
+// it cannot be told without unpacking. It is no more than a hint: an object may
+// lie.
+func SizeHint(object []byte) int64 {
+	const smallest = 18 // a gzip member of nothing: header and trailer
+	name, _ := container(object[:min(len(object), 4)])
+	switch {
+	case name == "":
+		return int64(len(object))
+	case name == "gzip" && len(object) >= smallest:
+		return int64(binary.LittleEndian.Uint32(object[len(object)-4:]))
+	}
+	return 0
+}
+
+// buffer puts a buffer of the pool on the top layer.
+func (u *Reader) buffer() {
+	b, ok := u.pool.buffers.Get().(*bufio.Reader)
+	if !ok {
+		b = bufio.NewReaderSize(nil, bufferBytes)
+	}
+	b.Reset(u.top)
+	u.buf = b
+	u.close = append(u.close, func() {
+		b.Reset(nil)
+		u.pool.buffers.Put(b)
+	})
+}
+
 // opener starts reading a container whose first bytes have been recognised.
-type opener func(r *bufio.Reader, limits Limits) (from io.Reader, done func(), err error)
+type opener func(p *Pool, r *bufio.Reader, limits Limits) (from io.Reader, done func(), err error)
 
 // container tells a container by its first bytes.
 func container(magic []byte) (name string, open opener) {

@@ -44,7 +44,11 @@ func zs(texts ...string) string {
 
 // unpacked returns what comes out of an object, and the error that ended it.
 func unpacked(r io.Reader, limits unpack.Limits) (string, error) {
-	u, err := unpack.Open(r, limits)
+	return unpackedFrom(new(unpack.Pool), r, limits)
+}
+
+func unpackedFrom(pool *unpack.Pool, r io.Reader, limits unpack.Limits) (string, error) {
+	u, err := pool.Open(r, limits)
 	if err != nil {
 		return "", err
 	}
@@ -214,6 +218,41 @@ func TestPeek(t *testing.T) {
 	f(io.MultiReader(strings.NewReader(gz(flows)), iotest.ErrReader(broken)), unpack.MaxPeek, flows, broken)
 }
 
+// Whatever became of the objects before, with whose buffers it is read, an
+// object is the same.
+func TestPool(t *testing.T) {
+	pool := new(unpack.Pool)
+	objects := []string{flows, gz(flows), gz(flows)[:30], gz(gz(flows)), swap(gz(flows), 2), zs(flows), gz(flows) + "garbage", gz(gz(gz(gz(flows)))), "PAR1", "",
+		"\x1f\x8b\b\x00000000$0\x00\x000", // a block with empty trees
+	}
+	for _, before := range objects {
+		for _, object := range objects {
+			_, _ = unpackedFrom(pool, strings.NewReader(before), unpack.Limits{})
+			want, wantErr := unpacked(strings.NewReader(object), unpack.Limits{})
+			got, err := unpackedFrom(pool, strings.NewReader(object), unpack.Limits{})
+			if got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Errorf("%.20q after %.20q: got %q, %v; want %q, %v", object, before, got, err, want, wantErr)
+			}
+		}
+	}
+}
+
+func TestSizeHint(t *testing.T) {
+	f := func(object string, want int64) {
+		t.Helper()
+		if got := unpack.SizeHint([]byte(object)); got != want {
+			t.Errorf("%.20q: got %d; want %d", object, got, want)
+		}
+	}
+	f(flows, int64(len(flows)))
+	f("", 0)
+	f(gz(flows), int64(len(flows)))
+	f(gz(flows)[:12], 0)
+	f("\x1f\x8b", 0)
+	f(zs(flows), 0)
+	f("PAR1", 0)
+}
+
 func TestContainer(t *testing.T) {
 	f := func(object, want string) {
 		t.Helper()
@@ -241,16 +280,17 @@ func TestContainer(t *testing.T) {
 // Whatever an object holds, reading it ends, the same way however the bytes
 // come, and a fault of the object is permanent.
 func FuzzOpen(f *testing.F) {
-	for _, seed := range []string{"", flows, gz(flows), gz(flows, flows) + "\x00\x00", zs(flows), gz(gz(flows)), gz(zs(flows)[:20]), flowParquet(f)} {
+	for _, seed := range []string{"", flows, gz(flows), gz(flows, flows) + "\x00\x00", zs(flows), gz(gz(flows)), gz(zs(flows)[:20]), flowParquet(f), "\x1f\x8b\b\x00000000$0\x00\x000"} {
 		f.Add([]byte(seed))
 	}
 	limits := unpack.Limits{MaxBytes: 1 << 20, MaxSpool: 1 << 20}
+	pool := new(unpack.Pool) // holds what earlier objects have left
 	f.Fuzz(func(t *testing.T, object []byte) {
 		text, err := unpacked(bytes.NewReader(object), limits)
 		if err != nil && !fault.IsPermanent(err) {
 			t.Errorf("got %v; want a permanent fault", err)
 		}
-		again, errAgain := unpacked(iotest.HalfReader(bytes.NewReader(object)), limits)
+		again, errAgain := unpackedFrom(pool, iotest.HalfReader(bytes.NewReader(object)), limits)
 		if again != text || fault.ReasonOf(errAgain) != fault.ReasonOf(err) {
 			t.Errorf("got %d bytes and %v; then %d bytes and %v", len(text), err, len(again), errAgain)
 		}

@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,10 @@ import (
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
+// smallBytes is the size up to which an object is read whole before anything is
+// done with it.
+const smallBytes = 1 << 20
+
 // carrier carries one object, once.
 type carrier struct {
 	*fetcher
@@ -21,6 +26,7 @@ type carrier struct {
 	settled    func(part int) bool // parts that need not be sent
 	connection connection.Connection
 	format     *format.Format // nil until the object is routed
+	expected   int64          // size of the log, a hint; 0: unknown
 
 	// What is known at the end, for metrics and ledger.
 	outcome  string
@@ -51,7 +57,37 @@ func (c *carrier) carry(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
-	log, err := unpack.Open(body, c.limits)
+	if size := c.in.GetSize(); size == 0 || size > smallBytes {
+		return c.read(ctx, body)
+	}
+	content, ok := c.contents.Get().(*bytes.Buffer)
+	if !ok {
+		content = new(bytes.Buffer)
+	}
+	defer c.contents.Put(content)
+	return c.read(ctx, c.download(content, body))
+}
+
+// download reads a small object to its end, so that nothing else is held for it
+// while it is on its way. What broke it comes after what was read, and so does
+// the rest of one that is longer than was announced.
+func (c *carrier) download(content *bytes.Buffer, body io.Reader) io.Reader {
+	content.Reset()
+	content.Grow(int(c.in.GetSize()) + bytes.MinRead)
+	_, err := content.ReadFrom(io.LimitReader(body, smallBytes))
+	switch {
+	case err != nil:
+		return io.MultiReader(content, reader{read: func([]byte) (int, error) { return 0, err }})
+	case content.Len() == smallBytes:
+		return io.MultiReader(content, body)
+	}
+	c.expected = unpack.SizeHint(content.Bytes())
+	return content
+}
+
+// read carries what the object holds.
+func (c *carrier) read(ctx context.Context, content io.Reader) error {
+	log, err := c.unpack.Open(content, c.limits)
 	if err != nil {
 		return err
 	}

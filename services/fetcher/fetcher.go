@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sourcegraph/conc/panics"
@@ -70,6 +71,8 @@ type fetcher struct {
 	destinations map[string]connection.Destination
 	formats      format.Set
 	limits       unpack.Limits
+	unpack       unpack.Pool
+	contents     sync.Pool // of *bytes.Buffer, for small objects
 	ledger       ledger.Store
 	buckets      *buckets
 	large        chan struct{} // holds a token for each large object in work

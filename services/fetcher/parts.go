@@ -21,6 +21,7 @@ const maxPartRecords = 8000
 func (c *carrier) deliver(ctx context.Context, log io.Reader) error {
 	s := c.format.Split(log)
 	p := &parts{carrier: c, meta: c.meta()}
+	p.raw.Grow(0, int(min(c.expected, int64(c.format.PartBytes))))
 	for ; ; p.position++ {
 		record, err := s.Next()
 		long, isLong := errors.AsType[*format.RecordError](err)
@@ -68,6 +69,9 @@ func (p *parts) add(ctx context.Context, r format.Record, layout string) error {
 		records, bytes := p.raw.Len(), p.raw.Bytes()
 		if err := p.send(ctx); err != nil {
 			return err
+		}
+		if rest := p.expected - r.Offset; rest > 0 {
+			bytes = min(bytes, int(rest))
 		}
 		p.raw.Grow(records, bytes) // the next part will be like the last
 	}
