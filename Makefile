@@ -104,11 +104,20 @@ chaos: ## processes and the bus are killed, and both clouds misbehave, while obj
 	LOGFERRY_CHAOS_TABLE=$(CURDIR)/bin/chaos.txt go test -tags chaos -count 1 -parallel 6 -timeout 60m ./tests/chaos/...
 	cat bin/chaos.txt
 
-DURATION ?= 2m
 .PHONY: soak
 soak: ## random faults for DURATION (2m) under a steady load of RATE (3000) rows a second; SEED=… replays, BUS=cluster on three nodes
-	SOAK_DURATION=$(DURATION) SOAK_SEED=$(SEED) SOAK_RATE=$(RATE) SOAK_BUS=$(BUS) \
+	SOAK_DURATION=$(or $(DURATION),2m) SOAK_SEED=$(SEED) SOAK_RATE=$(RATE) SOAK_BUS=$(BUS) \
 		go test -tags soak -count 1 -v -timeout 0 -run TestSoak ./tests/chaos/...
+
+# What is not given is the scenario's own.
+.PHONY: load
+load: SCENARIO ?= steady
+load: flag = $(if $($(1)),-$(2) '$($(1))')
+load: ## SCENARIO (steady) at full load between stand-ins of both clouds, with a report; RATE=… DURATION=… LAYOUT=… REPLICAS=… OUT=… and more: tests/load/README.md
+	go run ./tests/load run -scenario '$(SCENARIO)' $(call flag,RATE,rate) $(call flag,DURATION,duration) \
+		$(call flag,LAYOUT,layout) $(call flag,REPLICAS,replicas) $(call flag,STAGE,stage) $(call flag,SHAPE,shape) \
+		$(call flag,FORMAT,format) $(call flag,STORE_LATENCY,store-latency) $(call flag,POST_LATENCY,post-latency) \
+		$(call flag,REAL,real) $(call flag,OUT,out)
 
 .PHONY: wire
 wire: ## the wire contract read from JavaScript; needs node and npm

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,9 +74,15 @@ func (s *Sampler) take() {
 	s.samples = append(s.samples, sample)
 }
 
-// Stop ends the sampling and returns all samples.
-func (s *Sampler) Stop() []Sample {
+// Stop ends the sampling.
+func (s *Sampler) Stop() {
 	s.stop()
 	s.work.Wait()
-	return s.samples
+}
+
+// Samples returns what was sampled so far.
+func (s *Sampler) Samples() []Sample {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.samples)
 }
