@@ -85,6 +85,27 @@ type series struct {
 	Values      []float64
 }
 
+// longestBridge is how many points may be missing between two samples of a
+// process that lived on.
+const longestBridge = 2
+
+// bridge has short gaps keep the value before: samples are taken once a second
+// and late at times, so that a second may have none.
+func (s *series) bridge() {
+	last := -1 // the last point with a value
+	for i, v := range s.Values {
+		if !shown(v) {
+			continue
+		}
+		if gap := i - last - 1; last >= 0 && gap <= longestBridge {
+			for j := last + 1; j < i; j++ {
+				s.Values[j] = s.Values[last]
+			}
+		}
+		last = i
+	}
+}
+
 // LabelX is where the labels of the vertical axis end.
 func (c chart) LabelX() float64 { return c.Left - 6 }
 

@@ -122,12 +122,10 @@ func (r Report) backlog() timeline {
 
 func (r Report) cores() timeline {
 	t := timeline{title: "CPU by process", note: "cores in use", points: r.Plot, label: digits, stacked: true}
-	for _, k := range r.processes() {
-		s := r.values(k.Name, k.Class, func(p Point) float64 { return p.CPU[k.Name] })
-		if _, most := extent([][]float64{s.Values}); most > 0 {
-			t.series = append(t.series, s)
-		}
-	}
+	t.series = r.byProcess(func(p Point, name string) (float64, bool) {
+		cores, sampled := p.CPU[name]
+		return cores, sampled
+	})
 	if n := r.Machine.Cores; n > 0 {
 		t.limit, t.limitName = float64(n), fmt.Sprintf("%d cores", n)
 	}
@@ -136,18 +134,26 @@ func (r Report) cores() timeline {
 
 func (r Report) resident() timeline {
 	t := timeline{title: "Memory by process", note: "resident", points: r.Plot, label: size}
+	t.series = r.byProcess(func(p Point, name string) (float64, bool) { return float64(p.RSS[name]), p.RSS[name] > 0 })
+	return t
+}
+
+// byProcess is a series for every process that used anything.
+func (r Report) byProcess(used func(Point, string) (float64, bool)) []series {
+	var all []series
 	for _, k := range r.processes() {
 		s := r.values(k.Name, k.Class, func(p Point) float64 {
-			if p.RSS[k.Name] <= 0 {
-				return math.NaN()
+			if v, sampled := used(p, k.Name); sampled {
+				return v
 			}
-			return float64(p.RSS[k.Name])
+			return math.NaN()
 		})
 		if _, most := extent([][]float64{s.Values}); most > 0 {
-			t.series = append(t.series, s)
+			s.bridge()
+			all = append(all, s)
 		}
 	}
-	return t
+	return all
 }
 
 const (

@@ -108,6 +108,21 @@ func TestEverySecondIsDrawn(t *testing.T) {
 	f(3600)
 }
 
+func TestOnlyShortGapsAreBridged(t *testing.T) {
+	f := func(values, want []float64) {
+		t.Helper()
+		s := series{Values: values}
+		s.bridge()
+		if got := fmt.Sprint(s.Values); got != fmt.Sprint(want) {
+			t.Errorf("got %s; want %v", got, want)
+		}
+	}
+	nan := math.NaN()
+	f([]float64{nan, 1, nan, nan, 2, nan}, []float64{nan, 1, 1, 1, 2, nan})
+	f([]float64{1, nan, nan, nan, 2}, []float64{1, nan, nan, nan, 2}) // it was stopped meanwhile
+	f(nil, nil)
+}
+
 func TestPageNeedsNothingBesideIt(t *testing.T) {
 	page := html(t, sample(10))
 	for _, outside := range []string{"http:", "https:", "src=", "href=", "url(", "@import", "<script", "<link"} {
