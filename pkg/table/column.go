@@ -37,6 +37,7 @@ func layoutOf(kind Type) layout {
 // for each of its rows: the committed ones, or fewer, when the later ones are
 // null, or one more, when the current row has a value.
 type column struct {
+	kind   arrow.DataType
 	layout layout
 	rows   int
 	small  []int32 // numbers, or the ends of texts with a 0 before them
@@ -54,6 +55,7 @@ type column struct {
 // has filled.
 func newColumn(like *column) column {
 	c := column{
+		kind:   like.kind,
 		layout: like.layout,
 		small:  make([]int32, 0, len(like.small)),
 		wide:   make([]int64, 0, len(like.wide)),
@@ -125,18 +127,27 @@ func (c *column) drop() (size int) {
 }
 
 // take hands the column to Arrow, with nulls up to that many rows, and leaves
-// it empty. Zeros are what all columns without a value share.
-func (c *column) take(kind arrow.DataType, rows int, zeros []byte) *array.Data {
-	if c.rows == 0 {
-		return array.NewData(kind, rows, nullBuffers(c.layout, rows, zeros), nil, rows, 0)
-	}
+// it empty.
+func (c *column) take(rows int) arrow.Array {
 	c.pad(rows)
 	if c.nulls > 0 {
 		c.know(rows)
 	}
-	nulls, buffers := c.nulls, c.buffers()
+	taken := c.array(rows, c.nulls, c.buffers())
 	*c = newColumn(c)
-	return array.NewData(kind, rows, buffers, nil, nulls, 0)
+	return taken
+}
+
+// null returns that many rows without a value. The zeros are what stands in all
+// their buffers; there are enough for the largest.
+func (c *column) null(rows int, zeros []byte) arrow.Array {
+	return c.array(rows, rows, nullBuffers(c.layout, rows, zeros))
+}
+
+func (c *column) array(rows, nulls int, buffers []*memory.Buffer) arrow.Array {
+	data := array.NewData(c.kind, rows, buffers, nil, nulls, 0)
+	defer data.Release()
+	return array.MakeFromData(data)
 }
 
 // buffers returns the column's buffers as Arrow has them.

@@ -46,7 +46,7 @@ type Rows struct {
 	bytes   int    // of the current row's values
 	flaws   Flaws  // of committed rows
 	pending Flaws  // of the current row
-	zeros   []byte // all columns that are null throughout share it
+	zeros   []byte // all columns without a value share them
 }
 
 // NewRows returns an empty builder for batches of that schema, which must come
@@ -55,7 +55,7 @@ func NewRows(schema *arrow.Schema) *Rows {
 	r := &Rows{schema: schema, columns: make([]column, schema.NumFields())}
 	for i, f := range schema.Fields() {
 		kind, _ := f.Metadata.GetValue(TypeKey)
-		r.columns[i] = newColumn(&column{layout: layoutOf(Type(kind))})
+		r.columns[i] = newColumn(&column{kind: f.Type, layout: layoutOf(Type(kind))})
 	}
 	return r
 }
@@ -176,15 +176,7 @@ func (r *Rows) Rollback() {
 // them, and leaves the builder empty. The caller releases the record.
 func (r *Rows) Take() (arrow.Record, Flaws) {
 	r.Rollback()
-	if need := 8 * (r.rows + 1); len(r.zeros) < need {
-		r.zeros = make([]byte, need)
-	}
-	arrays := make([]arrow.Array, len(r.columns))
-	for i := range r.columns {
-		data := r.columns[i].take(r.schema.Field(i).Type, r.rows, r.zeros)
-		arrays[i] = array.MakeFromData(data)
-		data.Release()
-	}
+	arrays := r.arrays()
 	record := array.NewRecord(r.schema, arrays, int64(r.rows))
 	for _, a := range arrays {
 		a.Release()
@@ -192,4 +184,27 @@ func (r *Rows) Take() (arrow.Record, Flaws) {
 	flaws := r.flaws
 	r.rows, r.flaws = 0, Flaws{}
 	return record, flaws
+}
+
+// arrays takes the columns. Those of one type without a value are one array.
+func (r *Rows) arrays() []arrow.Array {
+	if need := 8 * (r.rows + 1); len(r.zeros) < need {
+		r.zeros = make([]byte, need)
+	}
+	arrays := make([]arrow.Array, len(r.columns))
+	nulls := make(map[arrow.DataType]arrow.Array)
+	for i := range r.columns {
+		c := &r.columns[i]
+		switch {
+		case c.rows > 0:
+			arrays[i] = c.take(r.rows)
+		case nulls[c.kind] != nil:
+			arrays[i] = nulls[c.kind]
+			arrays[i].Retain()
+		default:
+			arrays[i] = c.null(r.rows, r.zeros)
+			nulls[c.kind] = arrays[i]
+		}
+	}
+	return arrays
 }
