@@ -87,6 +87,7 @@ func TestUnits(t *testing.T) {
 	f(size(0), "0 B")
 	f(size(1_240_000_000), "1.24 GB")
 	f(millis(0), "–")
+	f(delay(0), "0")
 	f(millis(0.4), "0.4 ms")
 	f(millis(999.7), "1 s")
 	f(millis(90_000), "90 s")

@@ -150,7 +150,7 @@ func (r Report) stepLags() (chart, bool) {
 	if most/least >= logFrom {
 		y, values = logarithmic(least, most)
 	}
-	c, slot := r.stepChart("Steps: lag", &y, values, millis)
+	c, slot := r.stepChart("Steps: lag", &y, values, delay)
 	c.Legend = []key{{"p50", "c0"}, {"p99", "c1"}}
 	var p50, p99 pen
 	for i, s := range r.Steps {

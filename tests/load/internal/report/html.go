@@ -18,7 +18,7 @@ var pageTemplate = template.Must(template.New("report").Parse(pageText))
 // page is what the template shows.
 type page struct {
 	Subject, Occasion, Verdict, TargetsMet string
-	Exact                                  bool
+	Exact, AllMet                          bool
 	Lost, Doubled                          string
 	Figures                                []figure
 	Warnings                               []string
@@ -34,7 +34,7 @@ type figure struct{ Value, Unit, Name, Note string }
 // and plots are inside, and there are no scripts.
 func (r Report) WriteHTML(w io.Writer) error {
 	return pageTemplate.Execute(w, page{
-		Subject: r.subject(), Occasion: r.occasion(), Verdict: r.verdict(), TargetsMet: r.targetsMet(), Exact: r.Exact(),
+		Subject: r.subject(), Occasion: r.occasion(), Verdict: r.verdict(), TargetsMet: r.targetsMet(), Exact: r.Exact(), AllMet: r.met() == len(r.Targets),
 		Lost: count(r.Counts.Lost), Doubled: count(r.Counts.Doubled),
 		Figures: r.figures(), Warnings: r.warnings(), Targets: r.targetTable(), Charts: r.charts(), Tables: r.tables(),
 	})
@@ -109,7 +109,7 @@ func (r Report) lag() timeline {
 		return ms
 	}
 	return timeline{title: "Lag", note: "from notification to acceptance, of the rows accepted in that second",
-		points: r.Plot, label: millis, log: true, series: []series{
+		points: r.Plot, label: delay, log: true, series: []series{
 			r.values("p50", "c0", func(p Point) float64 { return known(p.LagP50) }),
 			r.values("p99", "c1", func(p Point) float64 { return known(p.LagP99) }),
 		}}

@@ -65,7 +65,7 @@ func (r Report) rateTable() table {
 	t.add("", "events", number(r.Rates.Events)+"/s", strings.Join(remarks, ", "))
 	t.add("", "objects", number(r.Rates.Objects)+"/s", "")
 	t.add("", "logs", number(r.Rates.LogMegabytes)+" MB/s", "uncompressed")
-	t.add("", "over", millis(r.Rates.Seconds*1000), "first notification after the warm-up to last acceptance")
+	t.add("", "over", millis(r.Rates.Seconds*1000), "first notification to last acceptance")
 	return t
 }
 
@@ -218,7 +218,7 @@ func (r Report) busTable() table {
 	t := table{Title: "Bus", Align: "lrrr", Head: []string{"stream", "messages", "bytes", "bytes/event"}}
 	sum := Bus{Stream: "all streams"}
 	add := func(class string, b Bus) {
-		t.add(class, b.Stream, count(b.Messages), size(float64(b.Bytes)), number(b.BytesPerEvent))
+		t.add(class, b.Stream, count(b.Messages), size(float64(b.Bytes)), fixed(b.BytesPerEvent))
 	}
 	for _, b := range r.Bus {
 		add("", b)

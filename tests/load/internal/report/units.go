@@ -90,6 +90,14 @@ func millis(ms float64) string {
 	return digits(ms/3_600_000) + " h"
 }
 
+// delay is a span in milliseconds on an axis, where 0 is a place like others.
+func delay(ms float64) string {
+	if ms == 0 {
+		return "0"
+	}
+	return millis(ms)
+}
+
 // pair is v sixtieths in two units: 2 min 5 s.
 func pair(v float64, large, small string) string {
 	whole := int64(math.Round(v))
@@ -116,7 +124,7 @@ func fixed(v float64) string {
 	case abs >= 1e6:
 		return digits(v)
 	case abs >= 100:
-		return strconv.FormatFloat(v, 'f', 0, 64)
+		return number(v)
 	case abs >= 10:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}

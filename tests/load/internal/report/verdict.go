@@ -65,16 +65,20 @@ func (r Report) warnings() []string {
 	return append(w, r.Notes...)
 }
 
-// targetsMet counts the targets, or is empty without any.
+// targetsMet says how many targets were met; it is empty when there are none.
 func (r Report) targetsMet() string {
 	if len(r.Targets) == 0 {
 		return ""
 	}
-	met := 0
+	return fmt.Sprintf("%d of %d targets met", r.met(), len(r.Targets))
+}
+
+func (r Report) met() int {
+	n := 0
 	for _, t := range r.Targets {
 		if t.Met {
-			met++
+			n++
 		}
 	}
-	return fmt.Sprintf("%d of %d targets met", met, len(r.Targets))
+	return n
 }
