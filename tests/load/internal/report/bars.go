@@ -6,7 +6,11 @@ import (
 	"strings"
 )
 
-const barHeight = 17
+// barHeight is that of a line of the budget, barGap the room below it.
+const (
+	barHeight = 17
+	barGap    = 9
+)
 
 // bar is a line of the budget.
 type bar struct {
@@ -33,7 +37,7 @@ func (r Report) budget() (chart, bool) {
 	if len(bars) == 0 || !shown(most) {
 		return chart{}, false
 	}
-	c := chart{Title: "CPU per event", Width: chartWidth, Height: float64(44 + len(bars)*(barHeight+9)),
+	c := chart{Title: "CPU per event", Width: chartWidth, Height: float64(44 + len(bars)*(barHeight+barGap)),
 		Top: 6, Right: chartWidth - 90, GridX: true, XUnit: "µs of CPU per event"}
 	c.Bottom = c.Height - 34
 	for i, b := range bars {
@@ -44,7 +48,7 @@ func (r Report) budget() (chart, bool) {
 	x.from, x.to = c.Left, c.Right
 	c.XTicks = labelled(x, values, digits)
 	for i, b := range bars {
-		b.draw(&c, x, c.Top+4+float64(i)*(barHeight+9))
+		b.draw(&c, x, c.Top+4+float64(i)*(barHeight+barGap))
 	}
 	if sum := r.Floor.sum(); sum > 0 {
 		at := x.at(sum)
@@ -114,7 +118,7 @@ func (r Report) stepRates() (chart, bool) {
 	}
 	y, values := linear(most, yTicks)
 	c, slot := r.stepChart("Steps: offered and reached", &y, values, short)
-	c.Unit = "events/s"
+	c.Note = "events per second"
 	c.Legend = []key{{"offered", "c7"}, {"reached", "c0"}}
 	for i, s := range r.Steps {
 		left := c.Left + slot*float64(i)

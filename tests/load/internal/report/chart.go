@@ -13,12 +13,12 @@ type chart struct {
 	XTicks, YTicks           []tick
 	// GridX and GridY: lines cross the plot at the ticks.
 	GridX, GridY bool
-	// Unit is what the values are in, XUnit what stands below.
-	Unit, XUnit string
-	Shapes      []shape
-	Rules       []rule
-	Words       []word
-	Hits        []hit
+	// XUnit is what the horizontal axis counts.
+	XUnit  string
+	Shapes []shape
+	Rules  []rule
+	Words  []word
+	Hits   []hit
 }
 
 // key is a line of the legend.

@@ -85,7 +85,7 @@ func (r Report) charts() []chart {
 	return charts
 }
 
-// row of values, one a point.
+// values is a series of what every point of the plot holds.
 func (r Report) values(name, class string, of func(Point) float64) series {
 	s := series{Name: name, Class: class, Values: make([]float64, len(r.Plot))}
 	for i, p := range r.Plot {

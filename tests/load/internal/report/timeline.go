@@ -12,7 +12,7 @@ type timeline struct {
 	points      []Point
 	series      []series
 	label       func(float64) string
-	// areas stacks the series on each other.
+	// stacked draws the series as areas, each upon the one before.
 	stacked bool
 	// log draws on a logarithmic axis if the values need one.
 	log bool
