@@ -223,6 +223,16 @@ func (s *jsonSplitter) container() error {
 	for depth := 0; ; {
 		for i := s.pos; i < len(s.buf); i++ {
 			switch s.buf[i] {
+			case '"':
+				if end := unquoted(s.buf, i+1); end < len(s.buf) && s.buf[end] == '"' {
+					i = end
+					continue
+				}
+				s.pos = i
+				if err := s.quoted(); err != nil {
+					return err
+				}
+				i = s.pos - 1
 			case '{', '[':
 				depth++
 			case '}', ']':
@@ -230,12 +240,6 @@ func (s *jsonSplitter) container() error {
 					s.pos = i + 1
 					return nil
 				}
-			case '"':
-				s.pos = i
-				if err := s.quoted(); err != nil {
-					return err
-				}
-				i = s.pos - 1
 			}
 		}
 		s.pos = len(s.buf)
@@ -249,11 +253,7 @@ func (s *jsonSplitter) container() error {
 func (s *jsonSplitter) quoted() error {
 	s.pos++
 	for {
-		s.pos += unquoted(s.buf[s.pos:])
-		if s.pos < len(s.buf) && s.buf[s.pos] == '"' {
-			s.pos++
-			return nil
-		}
+		s.pos = unquoted(s.buf, s.pos)
 		c, err := s.next()
 		if err != nil {
 			return s.unfinished(err, "a string")
@@ -271,24 +271,23 @@ func (s *jsonSplitter) quoted() error {
 	}
 }
 
-// unquoted returns how many bytes text begins with that are neither quote nor
-// backslash. It looks at eight bytes at a time: subtracting one from a byte
-// borrows into its high bit when the byte is zero, that is, what is looked for.
-func unquoted(text []byte) int {
+// unquoted returns the index of the first byte, from index i on, that is a
+// quote or a backslash, or the length of the text. It looks at eight bytes at
+// a time: subtracting one from a byte borrows into its high bit when the byte
+// is zero, that is, what is looked for.
+func unquoted(text []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	rest := text
-	for len(rest) >= 8 {
-		w := binary.LittleEndian.Uint64(rest)
-		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		if hits := ((quote - ones) | (backslash - ones)) &^ w & highs; hits != 0 {
-			return len(text) - len(rest) + bits.TrailingZeros64(hits)/8
+	for ; i+8 <= len(text); i += 8 {
+		w := binary.LittleEndian.Uint64(text[i:])
+		hits := ((w ^ ones*'"' - ones) | (w ^ ones*'\\' - ones)) &^ w & highs
+		if hits != 0 {
+			return i + bits.TrailingZeros64(hits)/8
 		}
-		rest = rest[8:]
 	}
-	for len(rest) > 0 && rest[0] != '"' && rest[0] != '\\' {
-		rest = rest[1:]
+	for i < len(text) && text[i] != '"' && text[i] != '\\' {
+		i++
 	}
-	return len(text) - len(rest)
+	return i
 }
 
 // unfinished turns the end of the stream, inside what, into a fault.

@@ -105,7 +105,9 @@ func TestSetText(t *testing.T) {
 func TestSniffJSON(t *testing.T) {
 	f := func(head string, want bool) {
 		t.Helper()
-		is := func(name string, text []byte) bool { return name == "kind" && string(text) == "log" || name == "mark" }
+		is := func(name, text []byte) bool {
+			return string(name) == "kind" && string(text) == "log" || string(name) == "mark"
+		}
 		if got := SniffJSON([]byte(head), is, "Records", "detail"); got != want {
 			t.Errorf("%s: got %t; want %t", head, got, want)
 		}

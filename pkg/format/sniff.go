@@ -11,24 +11,24 @@ import (
 // one of the members of its first JSON object: is gets the name and, of a
 // string, the text. It looks into an array, and into the members named in
 // into, for the object.
-func SniffJSON(head []byte, is func(name string, text []byte) bool, into ...string) bool {
+func SniffJSON(head []byte, is func(name, text []byte) bool, into ...string) bool {
 	s := jsontext.NewScanner(bytes.TrimPrefix(head, []byte(byteOrderMark)))
 	return sniff(&s, is, into)
 }
 
-func sniff(s *jsontext.Scanner, is func(string, []byte) bool, into []string) bool {
+func sniff(s *jsontext.Scanner, is func(name, text []byte) bool, into []string) bool {
 	switch s.Peek() {
 	case '[':
 		s.Array()
 		return s.Element() && sniff(s, is, into)
 	case '{':
 		for s.Object(); s.Member(); {
-			name := string(s.Key())
+			name := s.Key()
 			var text []byte
 			switch {
 			case s.Peek() == '"':
 				text = s.Text()
-			case slices.Contains(into, name):
+			case slices.Contains(into, string(name)):
 				if sniff(s, is, into) {
 					return true
 				}

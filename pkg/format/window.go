@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	readBytes = 64 << 10 // the window's first size
-	headBytes = 64 << 10 // of a record that is too long, what is kept
+	firstBytes = 8 << 10  // the window's first size: many objects are no longer
+	readBytes  = 64 << 10 // its size for all others, but for a long record
+	headBytes  = 64 << 10 // of a record that is too long, what is kept
 	// slackBytes is how much longer than MaxRecordBytes a record may look
 	// before its end is known, and what stays of one that is forgotten: the CR
 	// that may end a line.
@@ -34,7 +35,7 @@ type window struct {
 }
 
 func newWindow(r io.Reader) window {
-	return window{r: r, buf: make([]byte, 0, readBytes)}
+	return window{r: r, buf: make([]byte, 0, firstBytes)}
 }
 
 // begin says that a record begins at the next byte.
@@ -57,17 +58,26 @@ func (w *window) fill() error {
 	if w.head != nil {
 		w.start = w.pos - slackBytes
 	}
-	if w.start > 0 {
-		n := copy(w.buf, w.buf[w.start:])
-		w.buf = w.buf[:n]
-		w.base += int64(w.start)
-		w.pos -= w.start
-		w.start = 0
-	}
+	w.drop()
 	if len(w.buf) == cap(w.buf) {
 		w.buf = slices.Grow(w.buf, len(w.buf))
 	}
 	return w.read()
+}
+
+// drop drops what came before the current record. A window that was full once
+// is not of a small object: from then on it has its full size.
+func (w *window) drop() {
+	to := w.buf
+	if len(to) == cap(to) && cap(to) < readBytes {
+		to = make([]byte, 0, readBytes)
+	} else if w.start == 0 {
+		return
+	}
+	w.buf = append(to[:0], w.buf[w.start:]...)
+	w.base += int64(w.start)
+	w.pos -= w.start
+	w.start = 0
 }
 
 func (w *window) read() error {

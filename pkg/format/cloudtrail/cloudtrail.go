@@ -46,8 +46,8 @@ func owns(key string) bool {
 // have an eventVersion too, 2.1 for S3 and 1.0 for Kinesis) or its source, also
 // in an envelope, and a digest.
 func sniff(head []byte) bool {
-	return format.SniffJSON(head, func(name string, text []byte) bool {
-		switch name {
+	return format.SniffJSON(head, func(name, text []byte) bool {
+		switch string(name) {
 		case "eventVersion":
 			return bytes.HasPrefix(text, []byte("1.")) && len(text) > len("1.0")
 		case "eventSource":
@@ -55,7 +55,7 @@ func sniff(head []byte) bool {
 		case "detail-type":
 			return bytes.HasSuffix(text, []byte(viaCloudTrail))
 		}
-		return name == digestMark
+		return string(name) == digestMark
 	}, "Records", "detail") || isEmpty(head)
 }
 
@@ -98,5 +98,5 @@ const digestMark = "digestStartTime"
 var errDigest = &format.SkipError{What: "cloudtrail_digest"}
 
 func isDigest(head []byte) bool {
-	return format.SniffJSON(head, func(name string, _ []byte) bool { return name == digestMark })
+	return format.SniffJSON(head, func(name, _ []byte) bool { return string(name) == digestMark })
 }

@@ -36,8 +36,8 @@ const findingEvent = "GuardDuty Finding"
 
 // sniff knows a finding by its ARN, arn:aws:guardduty:…, also in an envelope.
 func sniff(head []byte) bool {
-	return format.SniffJSON(head, func(name string, text []byte) bool {
-		switch name {
+	return format.SniffJSON(head, func(name, text []byte) bool {
+		switch string(name) {
 		case "arn":
 			return bytes.HasPrefix(text, []byte("arn:aws")) && bytes.Contains(text, []byte(":guardduty:"))
 		case "detail-type":
