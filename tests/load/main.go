@@ -86,6 +86,9 @@ func flags(args []string) (c choices, err error) {
 		return c, fmt.Errorf("%q is not expected: %w", f.Args(), errUsage)
 	}
 	c.Layout, c.Shape, c.Format = system.Layout(layout), cloud.Shape(shape), cloud.Format(format)
+	if c.out == "" && c.real != "" {
+		c.out = filepath.Join("bin", "load", "real")
+	}
 	if c.out == "" {
 		c.out = filepath.Join("bin", "load", c.Scenario)
 	}
@@ -129,11 +132,24 @@ func load(ctx context.Context, args []string) error {
 	if err := process.Build(ctx, c.Binaries); err != nil {
 		return err
 	}
+	if c.real != "" {
+		r, err := scenario.Real(ctx, c.Settings, c.real)
+		if err != nil {
+			return err
+		}
+		return publish(r, c.out)
+	}
 	r, err := scenario.Run(ctx, c.Settings)
 	if err != nil {
 		return err
 	}
-	return publish(r, c.out)
+	if err := publish(r, c.out); err != nil {
+		return err
+	}
+	if !r.Exact() {
+		return errInexact
+	}
+	return nil
 }
 
 // errInexact is the error of a run after which rows were lost or doubled.
@@ -151,9 +167,6 @@ func publish(r report.Report, out string) error {
 	fmt.Println()
 	for _, path := range paths {
 		fmt.Println(path)
-	}
-	if !r.Exact() {
-		return errInexact
 	}
 	return nil
 }

@@ -22,9 +22,8 @@ type Node struct {
 	// past those that are given.
 	Cluster string
 	Routes  []string
-	// Sync has every message on the disk before it is acknowledged, as the
-	// embedded server does.
-	Sync bool
+	// Sync is its sync_interval, such as always or 1s; empty: its own.
+	Sync string
 	// MaxBytes of all its streams; 0: as many as it takes by itself.
 	MaxBytes int64
 }
@@ -55,8 +54,8 @@ func (n Node) config() string {
 		fmt.Fprintf(&text, "prof_port: %s\n", port)
 	}
 	fmt.Fprintf(&text, "jetstream {\n  store_dir: %q\n", n.Store())
-	if n.Sync {
-		text.WriteString("  sync_interval: always\n")
+	if n.Sync != "" {
+		fmt.Fprintf(&text, "  sync_interval: %q\n", n.Sync)
 	}
 	if n.MaxBytes > 0 {
 		fmt.Fprintf(&text, "  max_file_store: %d\n", n.MaxBytes)

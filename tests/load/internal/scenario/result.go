@@ -47,17 +47,18 @@ func (r *run) report(ctx context.Context) (out report.Report, err error) {
 	out.Stages = work.Stages(cpu(r.from.usage, r.to.usage))
 	out.Bus = r.bus()
 	arrived := float64(max(span.Arrived, 1))
-	for _, list := range [][]report.CPU{out.CPU, out.Stages} {
-		for i := range list {
-			list[i].MicrosPerEvent = list[i].Seconds * 1e6 / arrived
-		}
-	}
-	for i := range out.Bus {
-		out.Bus[i].BytesPerEvent = float64(out.Bus[i].Bytes) / arrived
-	}
+	perEvent(out, arrived)
 	if floor := out.Floor.GunzipMicros + out.Floor.GzipMicros; floor > 0 {
 		out.Floor.Ratio = micros(underTest(r.from.usage, r.to.usage)) / arrived / floor
 	}
+	r.doubt()
+	out.Targets = append(r.targets, targets(r, out)...)
+	out.Notes = r.notes
+	return out, nil
+}
+
+// doubt notes what a reader must know of the figures.
+func (r *run) doubt() {
 	if n := r.to.cloud.Unknown; n > 0 {
 		r.notes = append(r.notes, fmt.Sprintf("%d rows arrived that nobody had fed", n))
 	}
@@ -67,9 +68,18 @@ func (r *run) report(ctx context.Context) (out report.Report, err error) {
 	if d := r.to.cloud.Starved - r.from.cloud.Starved; d > time.Second {
 		r.notes = append(r.notes, fmt.Sprintf("for %v nothing was fed as objects were not made fast enough: the rate is the harness's", d.Round(time.Second)))
 	}
-	out.Targets = append(r.targets, targets(r, out)...)
-	out.Notes = r.notes
-	return out, nil
+}
+
+// perEvent divides what was used by the events that arrived.
+func perEvent(out report.Report, events float64) {
+	for _, list := range [][]report.CPU{out.CPU, out.Stages} {
+		for i := range list {
+			list[i].MicrosPerEvent = list[i].Seconds * 1e6 / events
+		}
+	}
+	for i := range out.Bus {
+		out.Bus[i].BytesPerEvent = float64(out.Bus[i].Bytes) / events
+	}
 }
 
 // cpu is what each process used between two samples, by name. One that was

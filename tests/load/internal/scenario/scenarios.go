@@ -45,11 +45,11 @@ func (r *run) plenty(d time.Duration) float64 {
 func (r *run) ahead() int64 {
 	switch r.Shape {
 	case cloud.Tiny:
-		return 30_000
+		return 12_000
 	case cloud.Large:
 		return 1_500_000
 	}
-	return 400_000
+	return 200_000
 }
 
 // straight prepares, starts the services, warms them up and measures one feed.

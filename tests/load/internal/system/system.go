@@ -52,9 +52,10 @@ type Options struct {
 	Layout Layout
 	// Replicas is how many processes each stage has; 1, if it is not named.
 	Replicas map[string]int
-	// Config is the services' configuration. Addresses and folders are set by
-	// [Start].
+	// Config is the services' configuration. [Start] sets the bus, unless
+	// OwnBus says that the configuration has it, and the admin addresses.
 	Config app.Config
+	OwnBus bool
 	// Env is what the services' environment has beside that of this process.
 	Env []string
 	// Binaries is the folder where [process.Build] has put them.
@@ -103,11 +104,15 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	if o.Layout == One {
-		s.options.Config.Bus.Store = filepath.Join(o.Folder, "bus")
+		if !o.OwnBus {
+			s.options.Config.Bus.Store = filepath.Join(o.Folder, "bus")
+		}
 		return s, s.Add(ctx, everything)
 	}
-	if err := s.startBus(ctx); err != nil {
-		return nil, err
+	if !o.OwnBus {
+		if err := s.startBus(ctx); err != nil {
+			return nil, err
+		}
 	}
 	for _, stage := range Stages() {
 		for range max(o.Replicas[stage], 1) {
@@ -122,6 +127,9 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 func (o Options) check() error {
 	if !slices.Contains(Layouts(), o.Layout) {
 		return fmt.Errorf("there is no layout %q; there are %v", o.Layout, Layouts())
+	}
+	if o.OwnBus && (o.Layout == Cluster || o.Layout == Separate && o.Config.Bus.URL == "") {
+		return fmt.Errorf("layout %s on a configuration of one's own wants one process, or bus.url and the layout separate", o.Layout)
 	}
 	for stage, n := range o.Replicas {
 		switch {
@@ -266,8 +274,8 @@ func (s *System) startBus(ctx context.Context) error {
 	return nil
 }
 
-// nodes decides about the NATS servers. A single one syncs every message, as
-// the embedded one does; in a cluster the copies stand for that.
+// nodes decides about the NATS servers. A single one syncs as the embedded one
+// would; in a cluster the copies stand for that.
 func (s *System) nodes() ([]process.Node, error) {
 	count := 1
 	if s.options.Layout == Cluster {
@@ -279,7 +287,7 @@ func (s *System) nodes() ([]process.Node, error) {
 		n := &nodes[i]
 		n.Name = "n" + strconv.Itoa(i+1)
 		n.Folder = filepath.Join(s.options.Folder, n.Name)
-		n.Sync = count == 1
+		n.Sync = s.sync()
 		for _, address := range []*string{&n.Client, &n.Admin, &n.Profiles, &n.Cluster} {
 			free, err := process.FreeAddress()
 			if err != nil {
@@ -297,4 +305,16 @@ func (s *System) nodes() ([]process.Node, error) {
 		nodes[i].Routes = routes // a node knows itself and leaves its own address out
 	}
 	return nodes, nil
+}
+
+// sync is the sync_interval of a NATS server.
+func (s *System) sync() string {
+	switch interval := s.options.Config.Bus.Sync; {
+	case s.options.Layout == Cluster:
+		return "" // the server's own
+	case interval == 0:
+		return "always"
+	default:
+		return interval.String()
+	}
 }

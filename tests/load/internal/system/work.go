@@ -138,6 +138,7 @@ var rules = []rule{
 	{"github.com/Azure/", "Azure SDK"},
 	{"github.com/aws/", "AWS SDK"},
 	{"github.com/nats-io/nats.go", "NATS client"},
+	{"github.com/nats-io/nats%2ego", "NATS client"}, // as symbols have the last element of a path
 	{"github.com/nats-io/nats-server", "NATS server"},
 	{"go.opentelemetry.io", "traces"},
 	{"github.com/prometheus", "metrics"},
