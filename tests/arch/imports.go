@@ -14,6 +14,7 @@ const (
 	awsModule     = "github.com/aws/"
 	azureModule   = "github.com/Azure/"
 	concModule    = "github.com/sourcegraph/conc"
+	syncModule    = "golang.org/x/sync"
 	promModule    = "github.com/prometheus/"
 	otelModule    = "go.opentelemetry.io/otel"
 	thriftModule  = "github.com/apache/thrift" // inside Parquet's footer
@@ -39,7 +40,7 @@ var onlyImports = []only{
 	{"pkg/format/formattest", nil, "-"},
 	{"pkg/format", []string{arrowModule, own("pkg/fault"), own("pkg/table"), own("pkg/batch"), own("pkg/jsontext"), own("pkg/format")},
 		"a format is pure: bytes in, rows out"},
-	{"pkg/stage", []string{concModule, promModule, otelModule, own("pkg/fault"), own("pkg/batch")},
+	{"pkg/stage", []string{concModule, syncModule, promModule, otelModule, own("pkg/fault"), own("pkg/batch")},
 		"the runner declares the small interfaces it needs and knows no transport"},
 }
 
