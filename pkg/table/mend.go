@@ -19,8 +19,8 @@ func isASCII(text []byte) bool {
 		return all < utf8.RuneSelf
 	}
 	all := binary.LittleEndian.Uint64(text[n-8:])
-	for ; len(text) >= 8; text = text[8:] {
-		all |= binary.LittleEndian.Uint64(text)
+	for i := 0; i < n-8; i += 8 {
+		all |= binary.LittleEndian.Uint64(text[i:])
 	}
 	return all&high == 0
 }
