@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
@@ -40,7 +39,7 @@ type buckets struct {
 	regions     awscred.BucketRegions
 
 	mu      sync.Mutex
-	clients map[place]*s3.Client
+	clients map[place]*client
 }
 
 // place is what a client is made for.
@@ -49,7 +48,7 @@ type place struct{ connection, region string }
 func newBuckets(credentials *awscred.Cache, log *slog.Logger, m *metrics) *buckets {
 	return &buckets{
 		credentials: credentials, log: log, metrics: m, quiet: maxQuiet, wait: fault.Wait,
-		clients: make(map[place]*s3.Client),
+		clients: make(map[place]*client),
 	}
 }
 
@@ -83,13 +82,7 @@ func (b *buckets) try(ctx context.Context, c connection.Connection, region strin
 		timer: time.AfterFunc(b.quiet, func() { cancel(errQuiet) }),
 		limit: b.quiet, cancel: cancel, cause: func() error { return context.Cause(ctx) },
 	}
-	out, err := client.GetObject(ctx, in, func(o *s3.Options) {
-		o.DisableLogOutputChecksumValidationSkipped = true
-		if in.Range != nil {
-			// Some stores send the whole object's checksum with a part of it.
-			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-		}
-	})
+	out, err := client.get(ctx, in)
 	w.timer.Stop()
 	if err != nil {
 		cancel(nil)
@@ -132,7 +125,7 @@ func (w *watch) Close() error {
 	return w.body.Close()
 }
 
-func (b *buckets) client(ctx context.Context, c connection.Connection, region string) (*s3.Client, error) {
+func (b *buckets) client(ctx context.Context, c connection.Connection, region string) (*client, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := place{c.Name, region}
@@ -143,7 +136,7 @@ func (b *buckets) client(ctx context.Context, c connection.Connection, region st
 	if err != nil {
 		return nil, err
 	}
-	client := awscred.S3(cfg)
+	client := newClient(awscred.S3(cfg).Options())
 	b.clients[at] = client
 	return client, nil
 }
