@@ -1,6 +1,7 @@
 package format
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -59,6 +60,24 @@ func TestTime(t *testing.T) {
 	bad("2026-03-01T10:02:60Z")
 	bad("1772359353")
 	bad("Nov 1, 2023 9:10:00 AM")
+}
+
+// Every date around three turns of a century, and those that there are not.
+func TestTimeCalendar(t *testing.T) {
+	for day := time.Date(1890, 1, 1, 0, 0, 0, 0, time.UTC); day.Year() < 2110; day = day.AddDate(0, 0, 1) {
+		if got, ok := Time([]byte(day.Format("20060102T150405"))); !ok || got != day.UnixMicro() {
+			t.Fatalf("%v: got %d, %t; want %d", day, got, ok, day.UnixMicro())
+		}
+		next := day.AddDate(0, 0, 1)
+		if next.Day() > 1 {
+			continue
+		}
+		for n := day.Day() + 1; n < 100; n++ {
+			if _, ok := Time(fmt.Appendf(nil, "%s%02dT000000", day.Format("200601"), n)); ok {
+				t.Fatalf("%v has a day %d", day, n)
+			}
+		}
+	}
 }
 
 // Where the standard library takes a time, it is the same time.
