@@ -119,14 +119,24 @@ func (d Destination) TablesOf(known []string) []string {
 
 // Rule is where the rows of one table are posted.
 type Rule struct {
-	// Rule is the immutable id of the data collection rule: dcr-<32 hex>.
-	Rule string `yaml:"rule"`
-	// Stream is the stream's name in the rule; empty: Custom-Logferry-<table>.
+	// Rule and Rules are the immutable ids of data collection rules, dcr-<32
+	// hex>; at least one in all. Calls are spread over them.
+	Rule  string   `yaml:"rule,omitempty"`
+	Rules []string `yaml:"rules,omitempty"`
+	// Stream is the stream's name in each rule; empty: Custom-Logferry-<table>.
 	Stream string `yaml:"stream,omitempty"`
 	// EventTime is a custom column of the table, of the type datetime, that gets
 	// a copy of each row's TimeGenerated, which the service replaces when it is
 	// old; empty: none does.
 	EventTime string `yaml:"event_time,omitempty"`
+}
+
+// IDs returns the immutable ids of all rules.
+func (r Rule) IDs() []string {
+	if r.Rule == "" {
+		return r.Rules
+	}
+	return append([]string{r.Rule}, r.Rules...)
 }
 
 // Kinds of credential.

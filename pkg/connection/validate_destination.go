@@ -2,6 +2,7 @@ package connection
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -57,11 +58,24 @@ func (v validator) rules(d Destination) {
 	for _, table := range slices.Sorted(maps.Keys(d.Tables)) {
 		key, rule := "tables."+table, d.Tables[table]
 		v.require(slices.Contains(v.tables, table), key, "is no known table; known are "+strings.Join(v.tables, ", "))
-		v.require(rulePattern.MatchString(rule.Rule), key+".rule", "must be the rule's immutable id: dcr- and 32 hexadecimal digits")
+		v.ruleIDs(key, rule)
 		custom := strings.HasPrefix(rule.Stream, "Custom-") || strings.HasPrefix(rule.Stream, "Microsoft-")
 		v.require(rule.Stream == "" || custom, key+".stream", "must begin with Custom- or Microsoft-")
 		v.require(rule.EventTime == "" || columnPattern.MatchString(rule.EventTime), key+".event_time",
 			"must be the name of a custom column: a letter, then letters, digits and underscores, _CF at the end, at most 45 in all; write one such as EventTime_CF")
+	}
+}
+
+// ruleIDs checks the ids of the rules of a table.
+func (v validator) ruleIDs(key string, rule Rule) {
+	const must = "must be the rule's immutable id: dcr- and 32 hexadecimal digits"
+	v.require(rulePattern.MatchString(rule.Rule) || rule.Rule == "" && len(rule.Rules) > 0, key+".rule", must)
+	seen := map[string]bool{rule.Rule: true}
+	for i, id := range rule.Rules {
+		key := fmt.Sprintf("%s.rules[%d]", key, i)
+		v.require(rulePattern.MatchString(id), key, must)
+		v.require(id == "" || !seen[id], key, "is given twice; drop one")
+		seen[id] = true
 	}
 }
 
