@@ -1,14 +1,15 @@
 // Package azure is the sink that posts rows to the Azure Logs Ingestion API.
 //
 //	Write ──encode──▶ part ──▶ queue ──gather──▶ call ──gzip──▶ POST
-//	  ▲                        one of each per (rule, stream)      │
+//	  ▲                        one of each per table               │
 //	  └───────────────── every row accepted or rejected ◀──judge───┘
 //
 // A Write is a part. A call carries whole parts, as many as fit into
 // 1,000,000 bytes of JSON; only a part that alone is larger spans calls. Each
 // table has a queue and calls in flight of its own, so that a table whose rule
 // is broken holds back no other. What they share is the pause that the service
-// asks for when it throttles a rule.
+// asks for when it throttles a rule. The calls of a table that has several rules
+// are spread over them.
 //
 // What each answer of the service leads to is in one place: see judge.
 //
@@ -61,7 +62,7 @@ type Options struct {
 type Sink struct {
 	client  *client
 	streams map[string]*stream // by table
-	buffers sync.Pool          // of *[]byte, for the rows of a part
+	buffers sync.Pool          // of *encoded, for the rows of a part
 
 	workers conc.WaitGroup
 	stop    context.CancelFunc // ends the workers
@@ -90,12 +91,12 @@ func open(d connection.Destination, o Options, client *client) *Sink {
 	s := &Sink{client: client, streams: make(map[string]*stream), stop: stop, stopped: ctx.Done()}
 	rules := make(map[string]*rule)
 	for table, to := range d.Tables {
-		r := rules[to.Rule]
-		if r == nil {
-			r = &rule{id: to.Rule, pauses: o.Pauses}
-			rules[to.Rule] = r
+		for _, id := range to.IDs() {
+			if rules[id] == nil {
+				rules[id] = &rule{id: id, pauses: o.Pauses}
+			}
 		}
-		st := newStream(table, to, r, client, o, d.Name)
+		st := newStream(table, to, rules, client, o, d.Name)
 		s.streams[table] = st
 		for range o.Calls {
 			s.workers.Go(func() { st.work(ctx) })
@@ -116,14 +117,14 @@ func (s *Sink) Write(ctx context.Context, b *batch.Batch) ([]sink.Rejected, erro
 	}
 	defer s.writes.Done()
 	buffer := s.buffer()
-	p, err := newPart(b.Record, (*buffer)[:0], ctx.Done())
+	p, err := newPart(b.Record, *buffer, ctx.Done())
 	if err != nil {
 		return nil, fault.Permanent(fault.Undecodable, fmt.Errorf("rows of %s: %w", b.Meta.Table, err))
 	}
 	if err := s.pass(ctx, st, p); err != nil {
 		return nil, err // the workers may still read the buffer: it is not reused
 	}
-	*buffer = p.body
+	*buffer = p.encoded
 	s.buffers.Put(buffer)
 	st.metrics.reject(p.rejected)
 	slices.SortFunc(p.rejected, func(a, b sink.Rejected) int { return cmp.Compare(a.Row, b.Row) })
@@ -166,11 +167,11 @@ func (s *Sink) enter() bool {
 	return !s.closed
 }
 
-func (s *Sink) buffer() *[]byte {
-	if b, ok := s.buffers.Get().(*[]byte); ok {
+func (s *Sink) buffer() *encoded {
+	if b, ok := s.buffers.Get().(*encoded); ok {
 		return b
 	}
-	return new([]byte)
+	return new(encoded)
 }
 
 // Close refuses further Writes, waits for those in progress, or until ctx

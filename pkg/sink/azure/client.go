@@ -45,6 +45,7 @@ type client struct {
 	identity *identity // nil: calls carry no token
 	http     *http.Client
 	gzips    sync.Pool // of *gzip.Writer
+	bodies   sync.Pool // of *bytes.Buffer
 }
 
 func newClient(d connection.Destination, o Options) (*client, error) {
@@ -181,9 +182,31 @@ func (b bounded) CloseIdleConnections() {
 	}
 }
 
-// sentKey is the key of the *atomic.Bool in a call's context that says whether
-// the call was sent and may have arrived whole.
-type sentKey struct{}
+// passage is what becomes of a call on its way through the HTTP client.
+type passage struct {
+	sent    atomic.Bool  // it may have arrived whole
+	reading atomic.Int32 // readers of its body that are not closed
+}
+
+// passageKey is the key of the *passage in a call's context.
+type passageKey struct{}
+
+// body is a reader of a call's body that tells when nobody reads it any more.
+func (p *passage) body(r io.ReadCloser) io.ReadCloser {
+	p.reading.Add(1)
+	return &passageBody{r, sync.OnceFunc(func() { p.reading.Add(-1) })}
+}
+
+type passageBody struct {
+	io.ReadCloser
+	closed func()
+}
+
+// Close implements [io.Closer].
+func (b *passageBody) Close() error {
+	defer b.closed()
+	return b.ReadCloser.Close()
+}
 
 // caller makes the calls of a client, so that it is known as well as it can be
 // whether the service took the rows. It implements policy.Transporter.
@@ -192,11 +215,21 @@ type caller struct{ next *http.Client }
 // Do makes one call. Once there is an answer its status counts, whatever becomes
 // of the rest of it.
 func (c caller) Do(r *http.Request) (*http.Response, error) {
-	sent := r.Context().Value(sentKey{}).(*atomic.Bool)
+	p := r.Context().Value(passageKey{}).(*passage)
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { sent.Store(true) },
-		WroteRequest: func(w httptrace.WroteRequestInfo) { sent.Store(w.Err == nil) },
+		GotConn:      func(httptrace.GotConnInfo) { p.sent.Store(true) },
+		WroteRequest: func(w httptrace.WroteRequestInfo) { p.sent.Store(w.Err == nil) },
 	}))
+	r.Body = p.body(r.Body)
+	if again := r.GetBody; again != nil { // for a connection that was closed before anything was sent
+		r.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			if err != nil {
+				return nil, err
+			}
+			return p.body(body), nil
+		}
+	}
 	response, err := c.next.Do(r)
 	if err != nil {
 		return nil, err
@@ -217,11 +250,13 @@ type unknownError struct{ err error }
 func (e *unknownError) Error() string { return "no answer to the call: " + e.err.Error() }
 func (e *unknownError) Unwrap() error { return e.err }
 
-// compress returns the rows as a gzipped JSON array. The buffer is new: an
-// HTTP transport may read from it even after the call has returned.
-func (c *client) compress(rows []row) ([]byte, error) {
-	var body bytes.Buffer
-	body.Grow(callSize(rows) / 6)
+// compress returns the runs as a gzipped JSON array, in a buffer for post.
+func (c *client) compress(runs []run) (*bytes.Buffer, error) {
+	body, ok := c.bodies.Get().(*bytes.Buffer)
+	if !ok {
+		body = new(bytes.Buffer)
+	}
+	body.Reset()
 	w, ok := c.gzips.Get().(*gzip.Writer)
 	if !ok {
 		var err error
@@ -230,9 +265,9 @@ func (c *client) compress(rows []row) ([]byte, error) {
 		}
 	}
 	defer c.gzips.Put(w)
-	w.Reset(&body)
+	w.Reset(body)
 	between, comma := []byte("["), []byte(",")
-	for _, r := range rows {
+	for _, r := range runs {
 		w.Write(between) // errors are kept for Close
 		w.Write(r.json())
 		between = comma
@@ -241,19 +276,24 @@ func (c *client) compress(rows []row) ([]byte, error) {
 	if err := errors.Join(err, w.Close()); err != nil {
 		return nil, fmt.Errorf("compress call: %w", err)
 	}
-	return body.Bytes(), nil
+	return body, nil
 }
 
-// post makes one call. The error is for judge. When ctx ends the call is still
-// awaited for lastAnswer, unless nobody waits for it.
-func (c *client) post(ctx context.Context, rule, stream, id string, body []byte) error {
+// post makes one call and takes the body back. The error is for judge. When ctx
+// ends the call is still awaited for lastAnswer, unless nobody waits for it.
+func (c *client) post(ctx context.Context, rule, stream, id string, body *bytes.Buffer) error {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	ctx = policy.WithHTTPHeader(ctx, http.Header{"X-Ms-Client-Request-Id": {id}})
-	var sent atomic.Bool
-	ctx = context.WithValue(ctx, sentKey{}, &sent)
-	_, err := c.logs.Upload(ctx, rule, stream, body, &azlogs.UploadOptions{ContentEncoding: new("gzip")})
-	if err != nil && sent.Load() {
+	var p passage
+	ctx = context.WithValue(ctx, passageKey{}, &p)
+	_, err := c.logs.Upload(ctx, rule, stream, body.Bytes(), &azlogs.UploadOptions{ContentEncoding: new("gzip")})
+	// A transport may read a body even after the call has returned: that buffer
+	// is not used again.
+	if p.reading.Load() == 0 {
+		c.bodies.Put(body)
+	}
+	if err != nil && p.sent.Load() {
 		return &unknownError{err}
 	}
 	return err

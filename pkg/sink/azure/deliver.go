@@ -17,49 +17,62 @@ const (
 	maxSlow = 5 * time.Minute
 )
 
-// deliver posts the rows until each is accepted or rejected, for as long as
+// deliver posts the runs until each row is accepted or rejected, for as long as
 // ctx allows and somebody waits for them. ctx breaks off waits, and calls only
 // as post says.
-func (s *stream) deliver(ctx context.Context, rows []row) {
+func (s *stream) deliver(ctx context.Context, runs []run) {
 	var tries tries
 	for {
-		if s.rule.wait(ctx, s.metrics) != nil {
+		l, err := s.lane(ctx, &tries)
+		if err != nil {
 			return
 		}
-		if rows = depart(rows); len(rows) == 0 {
+		if runs = depart(runs); len(runs) == 0 {
 			return
 		}
-		v := s.call(ctx, rows)
-		land(rows, v.step == accepted)
+		v := s.call(ctx, l, runs)
+		land(runs, v.step == accepted)
 		switch {
 		case v.step == accepted:
-			if tries.n > 0 {
-				s.log.Info("calls are accepted again", "after", string(tries.outcome))
+			if refused := s.lanes.accept(l); tries.lane == l {
+				l.log.Info("calls are accepted again", "after", string(tries.outcome))
+			} else if refused {
+				l.log.Info("calls are accepted again", "after", string(misconfigured))
 			}
 			return
 		case ctx.Err() != nil:
 			return
-		case v.step == split && len(rows) > 1:
-			s.each(ctx, halves(rows))
+		case v.step == split && countRows(runs) > 1:
+			s.each(ctx, halves(runs))
 			return
 		case v.step == split && v.reason != "":
-			rows[0].part.refuse(rows[0].index, v)
+			r := runs[0]
+			r.part.refuse(r.part.rows[r.from].index, v)
 			return
 		case v.step == regroup:
-			if groups := timeGroups(rows); len(groups) > 1 {
+			if groups := timeGroups(runs); len(groups) > 1 {
 				s.each(ctx, groups)
 				return
 			}
 		}
-		if !s.recover(ctx, v, &tries) {
+		if !s.recover(ctx, l, v, &tries) {
 			return
 		}
 	}
 }
 
-func (s *stream) each(ctx context.Context, groups [][]row) {
-	for _, rows := range groups {
-		s.deliver(ctx, rows)
+// lane returns the lane of the next try, once it may be made: any, or that of
+// the last try if its outcome cannot be known.
+func (s *stream) lane(ctx context.Context, t *tries) (*lane, error) {
+	if t.unknown {
+		return s.lanes.stay(ctx, s.metrics, t.lane)
+	}
+	return s.lanes.choose(ctx, s.metrics)
+}
+
+func (s *stream) each(ctx context.Context, groups [][]run) {
+	for _, runs := range groups {
+		s.deliver(ctx, runs)
 	}
 }
 
@@ -67,45 +80,54 @@ func (s *stream) each(ctx context.Context, groups [][]row) {
 type tries struct {
 	outcome outcome
 	n       int
+	lane    *lane // of the last try; nil: there was none
+	unknown bool  // whether the outcome of the last try cannot be known
 }
 
-func (t *tries) count(o outcome) int {
-	if t.outcome != o {
-		*t = tries{outcome: o}
+func (t *tries) count(l *lane, v verdict) int {
+	if t.outcome != v.outcome {
+		*t = tries{outcome: v.outcome}
 	}
 	t.n++
+	t.lane, t.unknown = l, v.unknown
 	return t.n
 }
 
-// call makes one call with the rows and judges the answer.
-func (s *stream) call(ctx context.Context, rows []row) verdict {
+// call makes one call with the runs and judges the answer.
+func (s *stream) call(ctx context.Context, l *lane, runs []run) verdict {
 	id := requestID()
-	body, err := s.client.compress(rows)
+	body, err := s.client.compress(runs)
 	if err != nil {
 		return verdict{outcome: noAnswer, err: err, id: id}
 	}
 	s.metrics.inFlight.Inc()
-	start := time.Now()
-	err = s.client.post(ctx, s.rule.id, s.name, id, body)
+	start, sent := time.Now(), body.Len()
+	err = s.client.post(ctx, l.rule.id, s.name, id, body)
 	s.metrics.inFlight.Dec()
 	v := judge(err)
 	v.id = id
-	s.metrics.call(v, rows, len(body), time.Since(start))
+	s.metrics.call(v, runs, sent, time.Since(start))
 	return v
 }
 
 // recover does what the verdict asks for before the next call: it waits, holds
-// the whole rule back, or drops a token. It reports whether ctx still allows a
-// call.
-func (s *stream) recover(ctx context.Context, v verdict, t *tries) bool {
-	n := t.count(v.outcome)
-	wait := s.waitFor(v, n)
+// the whole rule back or leaves it to others, or drops a token. It reports
+// whether ctx still allows a call.
+func (s *stream) recover(ctx context.Context, l *lane, v verdict, t *tries) bool {
+	n := t.count(l, v)
+	wait := waitFor(v, n)
 	if v.outcome == unauthorized || v.outcome == noToken {
 		s.client.renew()
 	}
-	s.report(v, wait)
+	if v.outcome == misconfigured {
+		if d, closed := s.lanes.close(l); closed {
+			l.report(v, d)
+			return ctx.Err() == nil
+		}
+	}
+	l.report(v, wait)
 	if v.outcome == throttled {
-		s.rule.pause(ctx, wait)
+		l.rule.pause(ctx, wait)
 		return ctx.Err() == nil
 	}
 	return fault.Sleep(ctx, wait) == nil
@@ -113,7 +135,7 @@ func (s *stream) recover(ctx context.Context, v verdict, t *tries) bool {
 
 // waitFor returns how long to wait before the next call after the same
 // verdict n times in a row.
-func (s *stream) waitFor(v verdict, n int) time.Duration {
+func waitFor(v verdict, n int) time.Duration {
 	if v.outcome == unauthorized {
 		if n == 1 {
 			return 0 // once with a new token, at once
@@ -121,7 +143,7 @@ func (s *stream) waitFor(v verdict, n int) time.Duration {
 		n--
 	}
 	if v.step == slow || v.step == regroup {
-		return min(minSlow<<min(n-1, 5), maxSlow)
+		return slowly(n)
 	}
 	if v.outcome == throttled && v.wait > 0 {
 		return v.wait
@@ -129,18 +151,22 @@ func (s *stream) waitFor(v verdict, n int) time.Duration {
 	return max(v.wait, fault.Wait(v.err, n))
 }
 
+// slowly returns the wait before the next call after n that only a person can
+// help.
+func slowly(n int) time.Duration { return min(minSlow<<min(n-1, 5), maxSlow) }
+
 // report logs a failed call: an error that a person must act on, or a warning.
 // Each is said once a minute per rule.
-func (s *stream) report(v verdict, wait time.Duration) {
-	alarm, level, message := &s.rule.warnings, slog.LevelWarn, "call failed; trying again"
+func (l *lane) report(v verdict, wait time.Duration) {
+	alarm, level, message := &l.rule.warnings, slog.LevelWarn, "call failed; trying again"
 	if v.advice != "" {
-		alarm, level, message = &s.rule.errors, slog.LevelError, "calls are refused; trying again until this is mended"
+		alarm, level, message = &l.rule.errors, slog.LevelError, "calls are refused; trying again until this is mended"
 	}
 	unsaid, ok := alarm.ring(time.Now())
 	if !ok {
 		return
 	}
-	s.log.Log(context.Background(), level, message, "outcome", string(v.outcome), "err", v.err,
+	l.log.Log(context.Background(), level, message, "outcome", string(v.outcome), "err", v.err,
 		"request_id", v.id, "wait", wait, "advice", v.advice, "unsaid", unsaid)
 }
 

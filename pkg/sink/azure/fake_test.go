@@ -188,10 +188,12 @@ func (s *service) got(stream string) []int {
 	return slices.Sorted(slices.Values(s.accepted[stream]))
 }
 
-// The tables of the tests: A and B share a rule, C has its own.
+// The tables of the tests: A and B share a rule, C has its own, D has two.
 var (
 	ruleAB = "dcr-" + strings.Repeat("ab", 16)
 	ruleC  = "dcr-" + strings.Repeat("c0", 16)
+	ruleD1 = "dcr-" + strings.Repeat("d1", 16)
+	ruleD2 = "dcr-" + strings.Repeat("d2", 16)
 	three  = connection.Destination{
 		Name:       "test",
 		Endpoint:   "http://dce.test",
@@ -200,6 +202,7 @@ var (
 			"A": {Rule: ruleAB, Stream: "Custom-A"},
 			"B": {Rule: ruleAB},
 			"C": {Rule: ruleC, Stream: "Custom-C"},
+			"D": {Rule: ruleD1, Rules: []string{ruleD2}, Stream: "Custom-D"},
 		},
 	}
 )
@@ -234,6 +237,10 @@ func (s *service) start(t testing.TB, change ...func(*Options)) *Sink {
 	})
 	return sink
 }
+
+// shared makes the parts that are written to a table now share a call, as if one
+// had just begun. Nothing was written to it before.
+func (s *Sink) shared(table string) { s.streams[table].begun = time.Now() }
 
 var (
 	testSchema = table.Schema("Test_CL", []table.Column{

@@ -1,9 +1,6 @@
 package azure
 
-import (
-	"iter"
-	"time"
-)
+import "time"
 
 // This file is the border between the Write of a part, which may be told to
 // end, and the worker that posts its rows. A row is doubled when the Write says
@@ -62,10 +59,7 @@ func (p *part) land(n int, accepted bool) {
 		p.accepted += n
 	}
 	p.finishLocked()
-	select {
-	case p.landed <- struct{}{}:
-	default: // the Write has yet to see the last one
-	}
+	signal(p.landed)
 }
 
 // refuse rejects a row of the part after the service refused it.
@@ -107,39 +101,5 @@ func closed(c <-chan struct{}) bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// depart returns the rows that may go on a call.
-func depart(rows []row) []row {
-	kept := rows[:0:0]
-	for p, run := range byPart(rows) {
-		if p.depart() {
-			kept = append(kept, run...)
-		}
-	}
-	return kept
-}
-
-// land ends a call with the rows.
-func land(rows []row, accepted bool) {
-	for p, run := range byPart(rows) {
-		p.land(len(run), accepted)
-	}
-}
-
-// byPart cuts the rows into runs of one part.
-func byPart(rows []row) iter.Seq2[*part, []row] {
-	return func(yield func(*part, []row) bool) {
-		for start := 0; start < len(rows); {
-			end := start + 1
-			for end < len(rows) && rows[end].part == rows[start].part {
-				end++
-			}
-			if !yield(rows[start].part, rows[start:end]) {
-				return
-			}
-			start = end
-		}
 	}
 }

@@ -96,6 +96,7 @@ func TestCallIsNotBrokenOffForOneOfItsParts(t *testing.T) {
 		svc := service{takes: 30 * time.Second}
 		m, with := metered()
 		s := svc.start(t, with)
+		s.shared("A")
 		var writers conc.WaitGroup
 		writers.Go(func() {
 			writeUntil(t, s, numbered("A", 0, 3, 1), 5*time.Second, 5*time.Second+lastAnswer, context.DeadlineExceeded)
@@ -171,6 +172,7 @@ func TestPartIsSettledByItself(t *testing.T) {
 			return reply{}
 		}}
 		s := svc.start(t)
+		s.shared("A")
 		var writers conc.WaitGroup
 		writers.Go(func() { writeUntil(t, s, numbered("A", 0, 1, 1), time.Hour, 0, nil) })
 		synctest.Wait() // it comes first in the call

@@ -22,6 +22,7 @@ type Metrics struct {
 	paused   *prometheus.CounterVec
 	unknown  *prometheus.CounterVec
 	reposted *prometheus.CounterVec
+	refusing *prometheus.GaugeVec // and rule
 }
 
 // NewMetrics registers the metrics with r.
@@ -49,11 +50,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		rows:     counter("logferry_sink_rows_total", "Rows that the service accepted."),
 		bytes:    counter("logferry_sink_bytes_total", "Bytes of the calls accepted, as JSON and as sent.", "form"),
 		rejected: counter("logferry_sink_rejected_rows_total", "Rows that the service will never take, by reason code.", "reason"),
-		paused:   counter("logferry_sink_paused_seconds_total", "Seconds that calls were held back because the service throttles their rule."),
+		paused:   counter("logferry_sink_paused_seconds_total", "Seconds that calls waited for a rule that takes them: because the service throttles it, or because every rule of a table refuses calls."),
 		unknown:  counter("logferry_sink_unknown_outcomes_total", "Calls that were sent and whose outcome cannot be known: no answer, or a gateway's."),
 		reposted: counter("logferry_sink_rows_reposted_total", "Rows that are posted again although the service has or may have taken them: the most doubles there can be."),
 	}
-	r.MustRegister(m.calls, m.seconds, m.fill, m.inFlight, m.rows, m.bytes, m.rejected, m.paused, m.unknown, m.reposted)
+	m.refusing = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "logferry_sink_rule_refusing",
+		Help: "1 while a rule refuses calls until somebody mends it, 0 once it takes them.",
+	}, labels("rule"))
+	r.MustRegister(m.calls, m.seconds, m.fill, m.inFlight, m.rows, m.bytes, m.rejected, m.paused, m.unknown, m.reposted, m.refusing)
 	return m
 }
 
@@ -84,18 +89,18 @@ func (m *Metrics) stream(destination, table string) *streamMetrics {
 }
 
 // call counts a call that has ended.
-func (m *streamMetrics) call(v verdict, rows []row, sent int, took time.Duration) {
+func (m *streamMetrics) call(v verdict, runs []run, sent int, took time.Duration) {
 	m.calls.WithLabelValues(string(v.outcome)).Inc()
 	m.seconds.Observe(took.Seconds())
 	if v.unknown {
 		m.unknown.Inc()
-		m.reposted.Add(float64(len(rows)))
+		m.reposted.Add(float64(countRows(runs)))
 	}
 	if v.step != accepted {
 		return
 	}
-	size := callSize(rows)
-	m.rows.Add(float64(len(rows)))
+	size := callSize(runs)
+	m.rows.Add(float64(countRows(runs)))
 	m.json.Add(float64(size))
 	m.gzip.Add(float64(sent))
 	m.fill.Observe(float64(size) / maxCallBytes)

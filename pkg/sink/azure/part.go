@@ -1,7 +1,6 @@
 package azure
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,9 +26,7 @@ const maxCallSpan = 30 * time.Minute
 // part is the rows of one Write, as JSON. After it is queued it belongs to one
 // worker, until done is closed; what the worker and the Write share is below mu.
 type part struct {
-	body  []byte  // the rows, one behind the other
-	ends  []int   // end in body of each row; a row without bytes is not sent
-	times []int64 // when each row happened, microseconds since 1970
+	encoded
 
 	left     int // rows neither accepted nor rejected
 	rejected []sink.Rejected
@@ -50,56 +47,73 @@ type part struct {
 	accepted int        // rows
 }
 
-// newPart encodes the rows of a record into body. Rows that no call can carry
-// are rejected here and never sent.
-func newPart(record arrow.Record, body []byte, ended <-chan struct{}) (*part, error) {
+// encoded are the rows of a part that a call can carry.
+type encoded struct {
+	json []byte // the rows, with commas between
+	rows []encodedRow
+}
+
+type encodedRow struct {
+	end   int   // in json
+	index int   // in the batch
+	time  int64 // when it happened, microseconds since 1970
+}
+
+// newPart encodes the rows of a record into the buffers of into. Rows that no
+// call can carry are rejected here and never sent.
+func newPart(record arrow.Record, into encoded, ended <-chan struct{}) (*part, error) {
 	rows, err := rowjson.New(record)
 	if err != nil {
 		return nil, err
 	}
 	p := &part{
-		body: body, ends: make([]int, rows.Len()), times: rowTimes(record),
-		left: rows.Len(), ended: ended,
+		encoded: encoded{into.json[:0], slices.Grow(into.rows[:0], rows.Len())},
+		left:    rows.Len(), ended: ended,
 		gone: make(chan struct{}), done: make(chan struct{}), landed: make(chan struct{}, 1),
 	}
+	timeOf := rowTimes(record)
 	for i := range rows.Len() {
-		start := len(p.body)
-		p.body = rows.AppendRow(p.body, i)
-		if size := len(p.body) - start; size+len("[]") > maxCallBytes {
-			p.body = p.body[:start]
-			p.reject(i, fault.RowTooLarge, fmt.Errorf("the row is %d bytes as JSON; a call carries at most %d", size, maxCallBytes))
+		before := len(p.json)
+		if before > 0 {
+			p.json = append(p.json, ',')
 		}
-		p.ends[i] = len(p.body)
+		start := len(p.json)
+		p.json = rows.AppendRow(p.json, i)
+		if size := len(p.json) - start; size+len("[]") > maxCallBytes {
+			p.json = p.json[:before]
+			p.reject(i, fault.RowTooLarge, fmt.Errorf("the row is %d bytes as JSON; a call carries at most %d", size, maxCallBytes))
+			continue
+		}
+		p.rows = append(p.rows, encodedRow{len(p.json), i, timeOf(i)})
 	}
 	return p, nil
 }
 
-// rowTimes returns TimeGenerated of every row. The service puts the time of
+// rowTimes tells TimeGenerated of every row. The service puts the time of
 // receipt where there is none.
-func rowTimes(record arrow.Record) []int64 {
-	times := make([]int64, record.NumRows())
+func rowTimes(record arrow.Record) func(row int) int64 {
 	now := time.Now().UnixMicro()
-	for i := range times {
-		times[i] = now
-	}
 	at := record.Schema().FieldIndices("TimeGenerated")
 	if len(at) == 0 {
-		return times
+		return func(int) int64 { return now }
 	}
 	column, ok := record.Column(at[0]).(*array.Timestamp)
 	if !ok {
-		return times
+		return func(int) int64 { return now }
 	}
-	for i, t := range column.TimestampValues() {
-		if column.IsValid(i) {
-			times[i] = int64(t)
+	return func(row int) int64 {
+		if column.IsNull(row) {
+			return now
 		}
+		return int64(column.Value(row))
 	}
-	return times
 }
 
-// size is what the part takes of a call: its rows, each with a comma.
-func (p *part) size() int { return len(p.body) + p.left }
+// size is what the part takes of a call: its rows and a comma.
+func (p *part) size() int { return len(p.json) + len(",") }
+
+// all is the run of all rows of the part.
+func (p *part) all() run { return run{p, 0, len(p.rows)} }
 
 func (p *part) reject(row int, reason fault.Reason, err error) {
 	p.left--
@@ -112,90 +126,4 @@ func (p *part) outcome() error {
 		return ErrClosed
 	}
 	return p.err
-}
-
-// row is one row of a part.
-type row struct {
-	part  *part
-	index int
-}
-
-func (r row) json() []byte {
-	start := 0
-	if r.index > 0 {
-		start = r.part.ends[r.index-1]
-	}
-	return r.part.body[start:r.part.ends[r.index]]
-}
-
-func (r row) time() int64 { return r.part.times[r.index] }
-
-// rowsOf returns the rows of the parts that can be sent, in order.
-func rowsOf(parts []*part) []row {
-	var rows []row
-	for _, p := range parts {
-		for i := range p.ends {
-			if r := (row{p, i}); len(r.json()) > 0 {
-				rows = append(rows, r)
-			}
-		}
-	}
-	return rows
-}
-
-// callSize is the size of the rows as a JSON array.
-func callSize(rows []row) int {
-	size := len("[]") + max(len(rows)-1, 0)
-	for _, r := range rows {
-		size += len(r.json())
-	}
-	return size
-}
-
-// chunks cuts the rows into runs that each fit a call.
-func chunks(rows []row) [][]row {
-	var runs [][]row
-	start, size := 0, len("[]")
-	for i, r := range rows {
-		need := len(r.json()) + len(",")
-		if size+need-len(",") > maxCallBytes {
-			runs = append(runs, rows[start:i])
-			start, size = i, len("[]")
-		}
-		size += need
-	}
-	if start < len(rows) {
-		runs = append(runs, rows[start:])
-	}
-	return runs
-}
-
-// halves cuts at the border between two parts that is nearest to the middle,
-// or in the middle of the only part.
-func halves(rows []row) [][]row {
-	middle := len(rows) / 2
-	for away := range middle {
-		for _, at := range []int{middle - away, middle + away} {
-			if at < len(rows) && rows[at-1].part != rows[at].part {
-				return [][]row{rows[:at], rows[at:]}
-			}
-		}
-	}
-	return [][]row{rows[:middle], rows[middle:]}
-}
-
-// timeGroups sorts the rows by time and cuts them into groups that span no
-// more than maxCallSpan.
-func timeGroups(rows []row) [][]row {
-	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b row) int { return cmp.Compare(a.time(), b.time()) })
-	var groups [][]row
-	start := 0
-	for i, r := range sorted {
-		if r.time()-sorted[start].time() > maxCallSpan.Microseconds() {
-			groups = append(groups, sorted[start:i])
-			start = i
-		}
-	}
-	return append(groups, sorted[start:])
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/logferry/logferry/pkg/fault"
 )
 
 // Pauses holds back the calls to rules that the service throttles. It may be
@@ -46,7 +44,8 @@ func (l *LocalPauses) Until(rule string) time.Time {
 	return l.until[rule]
 }
 
-// rule is what the streams of one data collection rule share.
+// rule is what the streams of all tables that go to one data collection rule
+// share.
 type rule struct {
 	id       string
 	pauses   Pauses
@@ -57,25 +56,6 @@ type rule struct {
 // pause holds back all calls to the rule.
 func (r *rule) pause(ctx context.Context, d time.Duration) {
 	r.pauses.Pause(ctx, r.id, time.Now().Add(d))
-}
-
-// wait returns when the rule is not paused, or the error of ctx.
-func (r *rule) wait(ctx context.Context, m *streamMetrics) error {
-	start, waited := time.Now(), false
-	for {
-		left := time.Until(r.pauses.Until(r.id))
-		if left <= 0 {
-			break
-		}
-		waited = true
-		if err := fault.Sleep(ctx, left); err != nil {
-			return err
-		}
-	}
-	if waited {
-		m.paused.Add(time.Since(start).Seconds())
-	}
-	return ctx.Err()
 }
 
 // quiet is how long an alarm is silent after it rang.

@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -17,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -127,7 +129,7 @@ func TestAnswerIsItsStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := judge(c.post(t.Context(), ruleC, "Custom-C", requestID(), nil)); v.outcome != want || v.unknown {
+		if v := judge(c.post(t.Context(), ruleC, "Custom-C", requestID(), bytes.NewBufferString("body"))); v.outcome != want || v.unknown {
 			t.Errorf("%d: got %s, unknown %t; want %s, known", status, v.outcome, v.unknown, want)
 		}
 	}
@@ -142,58 +144,89 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// parts makes parts with rows of the given sizes.
+// makeParts makes parts with rows of the given sizes, 20 minutes apart.
 func makeParts(sizes ...[]int) []*part {
 	var parts []*part
 	for _, rows := range sizes {
 		p := &part{left: len(rows)}
 		for i, size := range rows {
-			p.body = append(p.body, strings.Repeat("x", size)...)
-			p.ends = append(p.ends, len(p.body))
-			p.times = append(p.times, int64(i)*time.Minute.Microseconds()*20)
+			if i > 0 {
+				p.json = append(p.json, ',')
+			}
+			p.json = append(p.json, strings.Repeat("x", size)...)
+			p.rows = append(p.rows, encodedRow{len(p.json), i, int64(i) * time.Minute.Microseconds() * 20})
 		}
 		parts = append(parts, p)
 	}
 	return parts
 }
 
-func lengths(groups [][]row) string {
+func lengths(groups [][]run) string {
 	var n []int
 	for _, g := range groups {
-		n = append(n, len(g))
+		n = append(n, countRows(g))
 	}
 	return fmt.Sprint(n)
 }
 
 func TestCuts(t *testing.T) {
-	f := func(what string, got [][]row, want string) {
+	f := func(what string, got [][]run, want string) {
 		t.Helper()
 		if l := lengths(got); l != want {
 			t.Errorf("%s: got groups of %s; want %s", what, l, want)
 		}
 	}
-	one := func(sizes ...int) []row { return rowsOf(makeParts(sizes)) }
+	one := func(sizes ...int) []run { return runsOf(makeParts(sizes)) }
 	// chunks: brackets and commas count
 	f("small", chunks(one(1, 2, 3)), "[3]")
 	f("none", chunks(nil), "[]")
-	f("rows without bytes", chunks(one(1, 0, 3)), "[2]")
+	f("a part without rows", chunks(runsOf(makeParts([]int{1}, nil, []int{3}))), "[2]")
 	f("exactly full", chunks(one(499_999, maxCallBytes-499_999-3)), "[2]")
 	f("a byte more", chunks(one(499_999, maxCallBytes-499_999-2)), "[1 1]")
 	f("many", chunks(one(600_000, 300_000, 200_000, 999_998, 1)), "[2 1 1 1]")
-	for _, run := range chunks(one(500_000, 300_000, 199_996, 400_000, 599_997, 7)) {
-		if size := callSize(run); size > maxCallBytes {
-			t.Errorf("a run of %d bytes does not fit a call", size)
+	f("exactly full of two parts", chunks(runsOf(makeParts([]int{499_999}, []int{maxCallBytes - 499_999 - 3}))), "[2]")
+	f("a byte more of two parts", chunks(runsOf(makeParts([]int{499_999}, []int{maxCallBytes - 499_999 - 2}))), "[1 1]")
+	for _, call := range chunks(one(500_000, 300_000, 199_996, 400_000, 599_997, 7)) {
+		if size := callSize(call); size > maxCallBytes {
+			t.Errorf("a call of %d bytes is more than a call takes", size)
 		}
 	}
 	// halves: between parts, else in the middle
 	f("one part", halves(one(1, 1, 1, 1, 1)), "[2 3]")
 	f("two rows", halves(one(1, 1)), "[1 1]")
-	f("two parts", halves(rowsOf(makeParts([]int{1}, []int{1, 1, 1, 1, 1}))), "[1 5]")
-	f("two rows of two parts", halves(rowsOf(makeParts([]int{1}, []int{1}))), "[1 1]")
-	f("three parts", halves(rowsOf(makeParts([]int{1, 1}, []int{1, 1, 1}, []int{1, 1}))), "[2 5]")
+	f("two parts", halves(runsOf(makeParts([]int{1}, []int{1, 1, 1, 1, 1}))), "[1 5]")
+	f("two rows of two parts", halves(runsOf(makeParts([]int{1}, []int{1}))), "[1 1]")
+	f("three parts", halves(runsOf(makeParts([]int{1, 1}, []int{1, 1, 1}, []int{1, 1}))), "[2 5]")
+	f("rows of one part that are apart", halves(timeGroups(one(1, 1, 1, 1))[0]), "[1 1]")
 	// time groups: 20 minutes a row
 	f("times", timeGroups(one(1, 1, 1, 1, 1)), "[2 2 1]")
 	f("one time", timeGroups(one(1)), "[1]")
+}
+
+// However calls are cut, they hold the same rows.
+func TestCutsKeepRows(t *testing.T) {
+	whole := runsOf(makeParts([]int{3, 400_000, 7}, []int{600_000, 2, 9, 4}, []int{5}))
+	rows := func(groups ...[]run) (rows []string) {
+		for _, g := range groups {
+			for _, r := range g {
+				for _, row := range strings.Split(string(r.json()), ",") {
+					rows = append(rows, fmt.Sprintf("%p %s", r.part, row))
+				}
+			}
+		}
+		return rows
+	}
+	f := func(what string, got [][]run) {
+		t.Helper()
+		if !slices.Equal(rows(got...), rows(whole)) {
+			t.Errorf("%s: rows were lost, doubled or moved", what)
+		}
+	}
+	f("chunks", chunks(whole))
+	f("halves", halves(whole))
+	for at := 1; at < countRows(whole); at++ {
+		f("cut", cut(whole, at))
+	}
 }
 
 func TestPartSizeIsWhatItTakes(t *testing.T) {
@@ -202,7 +235,7 @@ func TestPartSizeIsWhatItTakes(t *testing.T) {
 	for _, p := range parts {
 		size += p.size()
 	}
-	if got := callSize(rowsOf(parts)); got != size-1 { // the last row has no comma
+	if got := callSize(runsOf(parts)); got != size-1 { // the last row has no comma
 		t.Errorf("a call of the parts is %d bytes; gathering counted %d", got, size)
 	}
 }
@@ -327,31 +360,4 @@ func TestAlarm(t *testing.T) {
 	f(59*time.Second, 0, false)
 	f(time.Minute, 2, true)
 	f(3*time.Minute, 0, true)
-}
-
-// BenchmarkCall measures what a full call costs before the network: encoding
-// the rows of a part and compressing them.
-func BenchmarkCall(b *testing.B) {
-	rows := cloudTrail(b, 700)
-	defer rows.Release()
-	var c client
-	var body []byte
-	var sent, rowBytes int
-	b.ReportAllocs()
-	for b.Loop() {
-		p, err := newPart(rows.Record, body[:0], nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		body = p.body
-		all := rowsOf([]*part{p})
-		out, err := c.compress(all)
-		if err != nil {
-			b.Fatal(err)
-		}
-		sent, rowBytes = len(out), callSize(all)
-	}
-	b.SetBytes(int64(rowBytes))
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/700, "ns/row")
-	b.ReportMetric(float64(rowBytes)/float64(sent), "ratio")
 }
