@@ -146,10 +146,12 @@ type Upload struct {
 type stream struct {
 	table   string
 	columns map[string]column
+	inOrder []column
 }
 
 // column is where the value of a column goes and what it must be.
 type column struct {
+	name  string
 	index int
 	kind  table.Type
 }
@@ -199,10 +201,12 @@ func New(o Options) *Server {
 }
 
 func newStream(t *table.Table) stream {
-	s := stream{t.Name, map[string]column{}}
+	s := stream{table: t.Name, columns: map[string]column{}}
 	for _, c := range t.Columns {
 		if !c.System {
-			s.columns[c.Name] = column{len(s.columns), c.Type}
+			known := column{c.Name, len(s.columns), c.Type}
+			s.columns[c.Name] = known
+			s.inOrder = append(s.inOrder, known)
 		}
 	}
 	return s

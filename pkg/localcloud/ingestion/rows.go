@@ -46,19 +46,21 @@ func (b *buffer) parse(stream stream, now time.Time, stats *Stats) error {
 
 // row reads one row.
 func (b *buffer) row(s *scanner, stream stream, now time.Time, stats *Stats) (Row, error) {
-	n := len(stream.columns)
+	n := len(stream.inOrder)
 	first := len(b.values)
 	b.values = slices.Grow(b.values, n)[:first+n]
 	row := Row{columns: stream.columns, values: b.values[first : first+n : first+n]}
 	clear(row.values)
 	s.peek()
 	start := s.at
+	last := n // no column came before the first one
 	err := s.object(0, func(name, raw []byte, k kind, size int) error {
-		c, ok := stream.columns[string(name)]
+		c, ok := b.column(stream, name, last)
 		if !ok {
 			stats.ColumnsDropped++
 			return nil
 		}
+		last = c.index
 		if row.values[c.index] != nil {
 			return fmt.Errorf("%s is there twice", name)
 		}
@@ -74,6 +76,22 @@ func (b *buffer) row(s *scanner, stream stream, now time.Time, stats *Stats) (Ro
 	row.JSON = s.in[start:s.at]
 	checkTime(row.Value("TimeGenerated"), now, stats)
 	return row, err
+}
+
+// column finds the column of a name. Mostly it is the one that followed the
+// last one, by its index, in a row before.
+func (b *buffer) column(stream stream, name []byte, last int) (column, bool) {
+	if n := len(stream.inOrder); len(b.follows) != n+1 {
+		b.follows = make([]int, n+1)
+	}
+	if i := b.follows[last]; i < len(stream.inOrder) && stream.inOrder[i].name == string(name) {
+		return stream.inOrder[i], true
+	}
+	c, ok := stream.columns[string(name)]
+	if ok {
+		b.follows[last] = c.index
+	}
+	return c, ok
 }
 
 // check reports whether a value fits a column of the type. Null fits all.

@@ -2,8 +2,10 @@ package ingestion
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -157,6 +159,12 @@ func (s *scanner) str() (size int, err error) {
 	}
 	s.at++
 	for s.at < len(s.in) {
+		n := plain(s.in[s.at:])
+		s.at += n
+		size += n
+		if s.at == len(s.in) {
+			break
+		}
 		switch c := s.in[s.at]; {
 		case c == '"':
 			s.at++
@@ -175,6 +183,25 @@ func (s *scanner) str() (size int, err error) {
 		}
 	}
 	return 0, errEnd
+}
+
+// plain returns how many bytes from the first on are text that a string holds
+// as it is. It looks at eight bytes at a time, and may stop early: the others
+// are looked at one by one.
+func plain(in []byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	at := 0
+	for ; at+8 <= len(in); at += 8 {
+		word := binary.LittleEndian.Uint64(in[at:])
+		quote, slash := word^ones*'"', word^ones*'\\'
+		// The high bit of a byte is set where it is below the space, or the
+		// byte searched for; or by a borrow from such a byte before it.
+		special := ((word-ones*' ')&^word | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+		if special != 0 {
+			return at + bits.TrailingZeros64(special)/8
+		}
+	}
+	return at
 }
 
 // escape takes an escape sequence and returns how many bytes it stands for.

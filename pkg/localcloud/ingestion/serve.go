@@ -3,6 +3,7 @@ package ingestion
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -138,21 +139,22 @@ func (s *Server) upload(r *http.Request, rule, name string) (rows int, f inject.
 
 // buffer holds the body and the rows of one call; they are used again.
 type buffer struct {
-	body   bytes.Buffer
-	gzip   *gzip.Reader
-	rows   []Row
-	values [][]byte
+	wire    bytes.Buffer // as it was sent
+	body    bytes.Buffer
+	gzip    *gzip.Reader
+	rows    []Row
+	values  [][]byte
+	follows []int // index of the column that came after each, by index
 }
 
 // body reads, checks and accepts the body of a call.
 func (s *Server) body(r *http.Request, stream stream) (rows int, f inject.Fault) {
 	b := s.buffers.Get().(*buffer)
 	defer s.buffers.Put(b)
-	wire := &counter{r: r.Body}
-	if f := b.read(wire, r.Header.Get("Content-Encoding")); f.IsError() {
+	if f := b.read(r.Body, r.Header.Get("Content-Encoding")); f.IsError() {
 		return 0, f
 	}
-	stats := Stats{Calls: 1, Bytes: int64(b.body.Len()), WireBytes: wire.n}
+	stats := Stats{Calls: 1, Bytes: int64(b.body.Len()), WireBytes: int64(b.wire.Len())}
 	if err := b.parse(stream, time.Now(), &stats); err != nil {
 		return 0, badRequest("InvalidPayload", "Malformed JSON, or a value that does not fit its column: %v", err)
 	}
@@ -160,41 +162,55 @@ func (s *Server) body(r *http.Request, stream stream) (rows int, f inject.Fault)
 	return len(b.rows), inject.Fault{}
 }
 
-func (b *buffer) read(wire *counter, encoding string) inject.Fault {
-	var in io.Reader = wire
+// read reads a body, of which it takes no more than a call may have.
+func (b *buffer) read(wire io.Reader, encoding string) inject.Fault {
+	b.wire.Reset()
+	b.body.Reset()
+	_, err := b.wire.ReadFrom(io.LimitReader(wire, maxCall+1))
+	switch {
+	case err != nil:
+		return badRequest("InvalidPayload", "Reading the body: %v", err)
+	case b.wire.Len() > maxCall:
+		return TooLarge()
+	}
 	switch encoding {
 	case "":
+		b.body.Write(b.wire.Bytes())
+		return inject.Fault{}
 	case "gzip":
-		if b.gzip == nil {
-			b.gzip = new(gzip.Reader)
-		}
-		if err := b.gzip.Reset(wire); err != nil {
-			return badRequest("InvalidPayload", "The body is not gzip: %v", err)
-		}
-		in = b.gzip
-	default:
-		return inject.Fault{Status: http.StatusUnsupportedMediaType, Code: "UnsupportedMediaType", Message: "Content-Encoding must be gzip."}
+		return b.unpack()
 	}
-	b.body.Reset()
-	if _, err := b.body.ReadFrom(io.LimitReader(in, maxCall+1)); err != nil {
-		return badRequest("InvalidPayload", "Reading the body: %v", err)
+	return inject.Fault{Status: http.StatusUnsupportedMediaType, Code: "UnsupportedMediaType", Message: "Content-Encoding must be gzip."}
+}
+
+// unpack decompresses the body.
+func (b *buffer) unpack() inject.Fault {
+	if b.gzip == nil {
+		b.gzip = new(gzip.Reader)
 	}
-	if b.body.Len() > maxCall || wire.n > maxCall {
+	if err := b.gzip.Reset(bytes.NewReader(b.wire.Bytes())); err != nil {
+		return badRequest("InvalidPayload", "The body is not gzip: %v", err)
+	}
+	_, err := b.gzip.WriteTo(&limited{&b.body})
+	switch {
+	case errors.Is(err, errTooLarge):
 		return TooLarge()
+	case err != nil:
+		return badRequest("InvalidPayload", "Reading the body: %v", err)
 	}
 	return inject.Fault{}
 }
 
-// counter counts the bytes that were read.
-type counter struct {
-	r io.Reader
-	n int64
-}
+// limited takes no more than a call may have.
+type limited struct{ to *bytes.Buffer }
 
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
+var errTooLarge = errors.New("more than a call may have")
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.to.Len()+len(p) > maxCall {
+		return 0, errTooLarge
+	}
+	return l.to.Write(p)
 }
 
 // refuse answers with an error in the shape of the service.
