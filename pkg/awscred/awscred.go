@@ -36,8 +36,9 @@ const (
 	expiryJitter = 0.5
 	// maxSessionName is what STS accepts.
 	maxSessionName = 64
-	// maxIdle is how many idle connections are kept.
-	maxIdle = 128
+	// maxIdle is how many idle connections to a host are kept: as many as a
+	// fetcher may have objects in flight.
+	maxIdle = 4096
 )
 
 // Cache gives every connection its AWS configuration and keeps one session for
@@ -121,7 +122,7 @@ func (c *Cache) sdkLog() logging.Logger {
 // many small objects that are read at a time.
 func transport() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConns = maxIdle
+		t.MaxIdleConns = 0 // those to a host are bounded
 		t.MaxIdleConnsPerHost = maxIdle
 	})
 }

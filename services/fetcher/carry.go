@@ -14,9 +14,18 @@ import (
 	logferryv1 "github.com/logferry/logferry/proto/logferry/v1"
 )
 
-// smallBytes is the size up to which an object is read whole before anything is
-// done with it.
-const smallBytes = 1 << 20
+const (
+	// smallBytes is the size up to which an object is read whole before anything
+	// is done with it.
+	smallBytes = 1 << 20
+	// roomBytes is the memory for the objects in work, as [weight] counts it,
+	// however many are in flight.
+	roomBytes = 64 << 20
+	// partBytes is about the memory of a part that is being made.
+	partBytes = 1 << 20
+	// growth is how many times larger an object is taken to be when unpacked.
+	growth = 16
+)
 
 // carrier carries one object, once.
 type carrier struct {
@@ -57,7 +66,7 @@ func (c *carrier) carry(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
-	if size := c.in.GetSize(); size == 0 || size > smallBytes {
+	if !isSmall(c.in.GetSize()) {
 		return c.read(ctx, body)
 	}
 	content, ok := c.contents.Get().(*bytes.Buffer)
@@ -124,35 +133,65 @@ func (c *carrier) admit() error {
 	return nil
 }
 
-// open starts the download, after a turn among the large objects if it is one.
+// open starts the download once there is room for the object, which closing the
+// download gives back.
 func (c *carrier) open(ctx context.Context) (io.ReadCloser, error) {
-	if c.in.GetSize() <= largeBytes {
-		return openDownload(ctx, c.buckets, c.connection, c.in)
-	}
-	select {
-	case c.large <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	leave, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
 	}
 	body, err := openDownload(ctx, c.buckets, c.connection, c.in)
 	if err != nil {
-		<-c.large
+		leave()
 		return nil, err
 	}
-	return &turn{body, c.large}, nil
+	return &held{body, leave}, nil
 }
 
-// turn gives back the turn among the large objects when the download is
-// closed.
-type turn struct {
+// enter waits for a turn among the large objects, if this is one, then for
+// memory. leave gives both back.
+func (c *carrier) enter(ctx context.Context) (leave func(), err error) {
+	end := func() {}
+	if c.in.GetSize() > largeBytes {
+		select {
+		case c.large <- struct{}{}:
+			end = func() { <-c.large }
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	need := weight(c.in.GetSize())
+	if err := c.room.Acquire(ctx, need); err != nil {
+		end()
+		return nil, err
+	}
+	return func() { c.room.Release(need); end() }, nil
+}
+
+// weight returns how much memory an object of that size is counted with: itself
+// if it is read whole, and the part that is being made of it, which is larger
+// than a small object. The chunks of a large one are bounded by its turn.
+func weight(size int64) int64 {
+	if !isSmall(size) {
+		return partBytes
+	}
+	return size + min(growth*size, partBytes)
+}
+
+// isSmall reports whether an object is announced with such a size that it is
+// read whole. An unknown size may be any.
+func isSmall(size int64) bool { return 0 < size && size <= smallBytes }
+
+// held is a download that holds room while it is open.
+type held struct {
 	io.ReadCloser
-	large chan struct{}
+	leave func()
 }
 
 // Close implements [io.Closer].
-func (t *turn) Close() error {
-	err := t.ReadCloser.Close()
-	<-t.large
+func (h *held) Close() error {
+	err := h.ReadCloser.Close()
+	h.leave()
 	return err
 }
 

@@ -5,8 +5,11 @@
 //	object ──▶ download ──▶ unpack ──▶ route ──▶ split ──▶ parts ──▶ raw
 //	            (S3)       (gzip …)   (format)  (records)
 //
-// An object is never held: memory does not grow with its size. The same object
-// gives the same parts, whenever and wherever it is read (invariant 4).
+// Reading waits for the network, and unpacking does not: a small object is read
+// whole first, so that many can be on their way and hold little. A larger one is
+// never held: memory does not grow with its size, nor, beyond a bound, with the
+// number of objects in flight. The same object gives the same parts, whenever
+// and wherever it is read (invariant 4).
 package fetcher
 
 import (
@@ -17,6 +20,7 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc/panics"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/awscred"
@@ -75,7 +79,8 @@ type fetcher struct {
 	contents     sync.Pool // of *bytes.Buffer, for small objects
 	ledger       ledger.Store
 	buckets      *buckets
-	large        chan struct{} // holds a token for each large object in work
+	large        chan struct{}       // holds a token for each large object in work
+	room         *semaphore.Weighted // memory for objects in work
 	metrics      *metrics
 }
 
@@ -91,6 +96,7 @@ func newFetcher(env *app.Env, formats format.Set) (*fetcher, error) {
 			MaxSpool: maxSpool,
 		},
 		large:   make(chan struct{}, largeReads),
+		room:    semaphore.NewWeighted(roomBytes),
 		metrics: newMetrics(env.Metrics),
 	}
 	f.buckets = newBuckets(awscred.New(env.Log), env.Log, f.metrics)

@@ -254,3 +254,43 @@ func TestTurn(t *testing.T) {
 		t.Errorf("%d turns are taken after the end; want %d", got, largeReads-1)
 	}
 }
+
+// The memory for objects is bounded, is waited for no longer than the context
+// lasts, and is given back however an object ends.
+func TestRoom(t *testing.T) {
+	w := newWorld(t, nil)
+	o := w.put(flowKey, flows(1))
+	free := roomBytes - weight(o.Size)
+	if !w.fetcher.room.TryAcquire(free + 1) {
+		t.Fatal("the room is taken at the beginning")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.fetcher.fetch(ctx, o, none, new(outbox)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v; want context canceled", err)
+	}
+	w.fetcher.room.Release(1)
+	if _, err := w.fetcher.fetch(t.Context(), o, none, new(outbox)); err != nil {
+		t.Errorf("with just enough room: %v", err)
+	}
+	if _, err := w.fetcher.fetch(t.Context(), w.put("any/text", "hello"), none, new(outbox)); fault.ReasonOf(err) != fault.Unrouted {
+		t.Errorf("got %v; want unrouted", err)
+	}
+	missing := &logferryv1.Object{Connection: "acme", Bucket: bucketName, Key: "missing", Size: 1}
+	if _, err := w.fetcher.fetch(t.Context(), missing, none, new(outbox)); fault.ReasonOf(err) != fault.ObjectMissing {
+		t.Errorf("got %v; want object_missing", err)
+	}
+	if !w.fetcher.room.TryAcquire(roomBytes - free) {
+		t.Error("not all room was given back")
+	}
+}
+
+func TestWeight(t *testing.T) {
+	for size, want := range map[int64]int64{
+		-1: partBytes, 0: partBytes, 1000: 17_000, smallBytes: 2 << 20, smallBytes + 1: partBytes, largeBytes + 1: partBytes,
+	} {
+		if got := weight(size); got != want {
+			t.Errorf("%d bytes: got %d; want %d", size, got, want)
+		}
+	}
+}
