@@ -77,6 +77,8 @@ func (r *Rows) RowBytes() int { return r.bytes }
 func (r *Rows) Text(col int, v []byte) {
 	c := r.open(col)
 	begin := len(c.data)
+	// Most texts fit as they are. They are copied to where there is room,
+	// without what an append does besides; all else is for appendFit.
 	if end := begin + len(v); end <= cap(c.data) && len(v) <= MaxValueBytes && isASCII(v) &&
 		(c.layout != asJSON || bytes.IndexByte(v, '\\') < 0) {
 		c.data = c.data[:end]
