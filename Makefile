@@ -48,10 +48,10 @@ lint: $(tools)/.built ## gofmt, go vet, staticcheck and buf's rules for protobuf
 	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet $(packages)
-	go vet -tags 'chaos conformance large moto soak wire' ./tests/...
+	go vet -tags 'chaos conformance guard large moto soak wire' ./tests/...
 	go vet -tags failpoint ./pkg/failpoint/...
 	cd proto && $(tools)/buf lint
-	$(tools)/staticcheck -tags 'chaos,conformance,failpoint,large,moto,soak,wire' $(packages)
+	$(tools)/staticcheck -tags 'chaos,conformance,failpoint,guard,large,moto,soak,wire' $(packages)
 
 .PHONY: generate
 generate: $(tools)/.built ## rewrite what is generated: protobuf code, tables in documents
@@ -83,6 +83,10 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (10s)
 bench: $(tools)/.built ## benchmarks, COUNT (1) runs each, summed up by benchstat
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./pkg/... ./services/... > bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	$(tools)/benchstat bin/bench.txt
+
+.PHONY: guard
+guard: ## fail if a step of the hot path has become slower than its yardstick says; RECORD=1 on an idle machine records what it is now
+	go test -tags guard -count 1 -v -timeout 5m -run Ratios ./tests/guard $(if $(RECORD),-record $(shell git rev-parse --short HEAD))
 
 .PHONY: conformance
 conformance: ## real samples against expectations; needs LOGFERRY_SAMPLES, the folder of the samples
