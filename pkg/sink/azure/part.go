@@ -49,8 +49,9 @@ type part struct {
 
 // encoded are the rows of a part that a call can carry.
 type encoded struct {
-	json []byte // the rows, with commas between
-	rows []encodedRow
+	json   []byte // the rows, with commas between
+	rows   []encodedRow
+	reader *rowjson.Rows // has no rows, only memory
 }
 
 type encodedRow struct {
@@ -62,12 +63,16 @@ type encodedRow struct {
 // newPart encodes the rows of a record into the buffers of into. Rows that no
 // call can carry are rejected here and never sent.
 func newPart(record arrow.Record, into encoded, ended <-chan struct{}) (*part, error) {
-	rows, err := rowjson.New(record)
-	if err != nil {
+	rows := into.reader
+	if rows == nil {
+		rows = new(rowjson.Rows)
+	}
+	defer rows.Clear()
+	if err := rows.Reset(record); err != nil {
 		return nil, err
 	}
 	p := &part{
-		encoded: encoded{into.json[:0], slices.Grow(into.rows[:0], rows.Len())},
+		encoded: encoded{into.json[:0], slices.Grow(into.rows[:0], rows.Len()), rows},
 		left:    rows.Len(), ended: ended,
 		gone: make(chan struct{}), done: make(chan struct{}), landed: make(chan struct{}, 1),
 	}
@@ -79,12 +84,16 @@ func newPart(record arrow.Record, into encoded, ended <-chan struct{}) (*part, e
 		}
 		start := len(p.json)
 		p.json = rows.AppendRow(p.json, i)
-		if size := len(p.json) - start; size+len("[]") > maxCallBytes {
+		size := len(p.json) - start
+		if size+len("[]") > maxCallBytes {
 			p.json = p.json[:before]
 			p.reject(i, fault.RowTooLarge, fmt.Errorf("the row is %d bytes as JSON; a call carries at most %d", size, maxCallBytes))
 			continue
 		}
 		p.rows = append(p.rows, encodedRow{len(p.json), i, timeOf(i)})
+		if len(p.rows) == 1 {
+			p.json = slices.Grow(p.json, min(rows.Len()*size, maxCallBytes))
+		}
 	}
 	return p, nil
 }

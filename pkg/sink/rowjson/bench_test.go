@@ -152,3 +152,16 @@ func flow(column string, i int) string {
 	}
 	return ""
 }
+
+// BenchmarkReset is BenchmarkNew in the memory of the batch before.
+func BenchmarkReset(b *testing.B) {
+	record := records(b, "AWSCloudTrail", 3, event)
+	defer record.Release()
+	var rows Rows
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := rows.Reset(record); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ package rowjson
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -19,6 +20,7 @@ import (
 // the record is, and safe for concurrent use.
 type Rows struct {
 	columns []column
+	names   []byte // of the columns
 	rows    int
 }
 
@@ -41,27 +43,43 @@ type column struct {
 // New reads the columns of a record whose schema is one of package table. An
 // error names the column that is not as that package makes it.
 func New(record arrow.Record) (*Rows, error) {
+	r := new(Rows)
+	return r, r.Reset(record)
+}
+
+// Reset does as New, in the memory of rows that are not needed any more. After
+// an error r has no rows.
+func (r *Rows) Reset(record arrow.Record) error {
+	r.Clear()
 	schema := record.Schema()
-	r := &Rows{columns: make([]column, 0, schema.NumFields()), rows: int(record.NumRows())}
-	var names []byte
+	rows := int(record.NumRows())
+	r.columns = slices.Grow(r.columns, schema.NumFields())
 	for i := range schema.NumFields() {
 		f := schema.Field(i)
 		kind, _ := f.Metadata.GetValue(table.TypeKey)
 		c := column{kind: table.Type(kind), array: record.Column(i)}
 		if !c.bind() {
-			return nil, fmt.Errorf("column %s: Arrow type %s does not fit Log Analytics type %q", f.Name, f.Type, kind)
+			r.Clear()
+			return fmt.Errorf("column %s: Arrow type %s does not fit Log Analytics type %q", f.Name, f.Type, kind)
 		}
 		nulls := c.array.NullN()
-		if nulls == r.rows {
+		if nulls == rows {
 			continue // as most columns are, of most kinds of rows
 		}
 		c.nulls = nulls > 0
-		start := len(names)
-		names = append(appendString(append(names, ','), f.Name), ':')
-		c.name = names[start:]
+		start := len(r.names)
+		r.names = append(appendString(append(r.names, ','), f.Name), ':')
+		c.name = r.names[start:]
 		r.columns = append(r.columns, c)
 	}
-	return r, nil
+	r.rows = rows
+	return nil
+}
+
+// Clear leaves no rows in r, so that it does not keep its record.
+func (r *Rows) Clear() {
+	clear(r.columns)
+	r.columns, r.names, r.rows = r.columns[:0], r.names[:0], 0
 }
 
 // bind sets the typed array of the column's type and reports whether there is

@@ -116,6 +116,31 @@ func TestNewRefuses(t *testing.T) {
 	f(table.Dynamic, arrow.BinaryTypes.Binary, `does not fit Log Analytics type "dynamic"`)
 }
 
+// What is read again has nothing of what was read before.
+func TestReset(t *testing.T) {
+	var r Rows
+	f := func(set func(*table.Rows), want string) {
+		t.Helper()
+		rows := table.NewRows(table.Schema("Test_CL", everyType))
+		set(rows)
+		rows.Commit()
+		record, _ := rows.Take()
+		defer record.Release()
+		if err := r.Reset(record); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(r.AppendRow(nil, 0)); got != want || r.Len() != 1 {
+			t.Errorf("got %d rows, %s; want %s", r.Len(), got, want)
+		}
+	}
+	f(func(r *table.Rows) { r.Text(0, []byte("a")); r.Int(1, 1) }, `{"Text":"a","Int":1}`)
+	f(func(r *table.Rows) { r.Bool(4, true) }, `{"Bool":true}`)
+	f(func(r *table.Rows) { r.Int(2, 2); r.Text(6, []byte("[]")) }, `{"Long":2,"Dynamic":[]}`)
+	if r.Clear(); r.Len() != 0 {
+		t.Errorf("%d rows are left", r.Len())
+	}
+}
+
 func FuzzAppendString(f *testing.F) {
 	for _, s := range []string{"", "plain text", `"quoted"`, "\x00\x1f\x7f\x80", "é日😀", "12345678\\", "\xed\xa0\x80"} {
 		f.Add(s)
