@@ -11,7 +11,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -116,16 +115,6 @@ func (s *Server) store(bucket, key string, body []byte) error {
 		return fmt.Errorf("put s3://%s/%s: %w", bucket, key, err)
 	}
 	return nil
-}
-
-// Read returns the body of an object.
-func (s *Server) Read(bucket, key string) ([]byte, error) {
-	o, err := s.backend.GetObject(bucket, key, nil)
-	if err != nil {
-		return nil, fmt.Errorf("get s3://%s/%s: %w", bucket, key, err)
-	}
-	defer o.Contents.Close()
-	return io.ReadAll(o.Contents)
 }
 
 // Delete removes an object without a word.

@@ -97,7 +97,7 @@ func (c *Client) Plot(ctx context.Context, from time.Time) (p []report.Point, er
 	return p, c.call(ctx, "plot", from, &p)
 }
 
-// Floor measures the codec floor on objects that were fed and bodies that were
+// Floor measures the codec floor on objects that were made and bodies that were
 // posted, and takes some seconds of a core: ask when nothing else runs. The
 // ratio is left to the caller.
 func (c *Client) Floor(ctx context.Context) (f report.Floor, err error) {

@@ -61,10 +61,6 @@ func answer[In, Out any](mux *http.ServeMux, path string, do func(context.Contex
 
 // send announces an object.
 func (s *server) send(i item) error {
-	err := s.sample.object(i.events, func() ([]byte, error) { return s.cloud.S3.Read(bucketName, i.object.Key) })
-	if err != nil {
-		return err
-	}
 	s.counter.feed(i)
 	i.object.Time = time.Now()
 	return s.cloud.SQS.Send(queueName, notification.S3(i.object))

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/logferry/logferry/pkg/localcloud/ingestion"
+	"github.com/logferry/logferry/pkg/localcloud/samplelog"
 	"github.com/logferry/logferry/tests/load/internal/report"
 )
 
@@ -26,7 +27,7 @@ const (
 )
 
 // sample is what the codec floor is measured on: the first objects that were
-// fed and the first bodies that were posted.
+// made and the first bodies that were posted.
 type sample struct {
 	mu           sync.Mutex
 	objects      [][]byte
@@ -35,19 +36,13 @@ type sample struct {
 }
 
 // object keeps an object's body if there are not enough.
-func (s *sample) object(events int64, body func() ([]byte, error)) error {
+func (s *sample) object(o samplelog.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.events >= sampleEvents {
-		return nil
+	if s.events < sampleEvents {
+		s.objects = append(s.objects, o.Body)
+		s.events += int64(o.Records)
 	}
-	b, err := body()
-	if err != nil {
-		return err
-	}
-	s.objects = append(s.objects, b)
-	s.events += events
-	return nil
 }
 
 // call keeps a call's body if there are not enough.

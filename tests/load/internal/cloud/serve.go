@@ -104,6 +104,7 @@ func newServer(ctx context.Context, o Options) (*server, error) {
 		return nil, err
 	}
 	s.stock = newStock(o.Memory, o.Seed, func(object samplelog.Object) (notification.Object, error) {
+		s.sample.object(object)
 		return cloud.S3.PutQuietly(bucketName, object.Key, object.Body)
 	})
 	s.feeder = &feeder{stock: s.stock, counter: s.counter, send: s.send}
