@@ -140,6 +140,30 @@ func TestAnswerIsItsStatus(t *testing.T) {
 	f(503, serverError)
 }
 
+// A body that a transport may still read is not written to by the next call.
+func TestBodyInUseIsNotReused(t *testing.T) {
+	f := func(name string, reading roundTrip) {
+		t.Helper()
+		c, err := connect(three.Endpoint, cloud.AzurePublic, nil, &http.Client{Transport: reading}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.post(t.Context(), ruleC, "Custom-C", requestID(), bytes.NewBufferString("body")); err != nil {
+			t.Fatal(err)
+		}
+		if c.bodies.Get() != nil {
+			t.Errorf("%s: the body is used again", name)
+		}
+	}
+	taken := &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody}
+	f("not closed", func(*http.Request) (*http.Response, error) { return taken, nil })
+	f("opened again", func(r *http.Request) (*http.Response, error) {
+		r.Body.Close()
+		_, err := r.GetBody()
+		return taken, err
+	})
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
