@@ -21,7 +21,7 @@ import (
 // BenchmarkCall takes a call as the writer makes them: gunzip, check, count;
 // without HTTP and TLS.
 func BenchmarkCall(b *testing.B) {
-	b.Run("cloudtrail", func(b *testing.B) { benchmarkCall(b, CloudTrail, 690) })
+	b.Run("cloudtrail", func(b *testing.B) { benchmarkCall(b, Trail, 690) })
 	b.Run("vpcflow", func(b *testing.B) { benchmarkCall(b, VPCFlow, 2900) })
 }
 

@@ -49,18 +49,21 @@ const (
 // Format says what the objects hold.
 type Format string
 
-// The formats.
+// The formats: CloudTrail, VPC flow records of version 2, GuardDuty findings.
 const (
-	CloudTrail Format = "cloudtrail"
-	VPCFlow    Format = "vpcflow"
-	GuardDuty  Format = "guardduty"
+	Trail     Format = "cloudtrail"
+	VPCFlow   Format = "vpcflow"
+	GuardDuty Format = "guardduty"
 )
+
+// CloudTrail is Trail.
+const CloudTrail = Trail
 
 // Load says what objects to make.
 type Load struct {
 	Shape Shape
 	// Format of all objects; Mixed has all formats whatever it is. Empty:
-	// CloudTrail.
+	// Trail.
 	Format Format
 	// Events is how many events will be fed in all, rounded up to whole
 	// objects; 0: no end.

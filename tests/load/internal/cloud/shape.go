@@ -30,19 +30,19 @@ type kind struct {
 // the quiet accounts and regions, and most events are in the larger ones.
 func mixture() []kind {
 	return []kind{
-		{6000, CloudTrail, 1, 5},
-		{2000, CloudTrail, 50, 500},
-		{600, CloudTrail, 2000, 2000},
+		{6000, Trail, 1, 5},
+		{2000, Trail, 50, 500},
+		{600, Trail, 2000, 2000},
 		{1000, VPCFlow, 200, 20_000},
 		{395, GuardDuty, 1, 5},
-		{5, CloudTrail, large(CloudTrail), large(CloudTrail)},
+		{5, Trail, large(Trail), large(Trail)},
 	}
 }
 
 // check reports whether there are such objects.
 func (l Load) check() error {
 	switch l.Format {
-	case "", CloudTrail, VPCFlow, GuardDuty:
+	case "", Trail, VPCFlow, GuardDuty:
 	default:
 		return fmt.Errorf("there is no format %q", l.Format)
 	}

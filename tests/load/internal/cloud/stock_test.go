@@ -18,7 +18,7 @@ import (
 // parsers: each record becomes a row that carries its number.
 func TestRealParsers(t *testing.T) {
 	g := samplelog.New(1, time.Now())
-	for i, f := range []Format{CloudTrail, VPCFlow, GuardDuty} {
+	for i, f := range []Format{Trail, VPCFlow, GuardDuty} {
 		g.Mark(uint32(i + 1))
 		o := write(g, f, 500)
 		format, ok := all.Formats().ByKey(o.Key)
