@@ -97,7 +97,7 @@ func DefaultConfig() Config {
 	return Config{
 		Bus:     bus.DefaultConfig(),
 		Poller:  Poller{Receivers: 4, InFlight: 2048, Wait: 20 * time.Second, Visibility: 2 * time.Minute},
-		Fetcher: Fetcher{InFlight: 16, MaxObjectBytes: 64 << 30, MaxRatio: 1000},
+		Fetcher: Fetcher{InFlight: 64, MaxObjectBytes: 64 << 30, MaxRatio: 1000},
 		Writer:  Writer{InFlight: 256, Calls: 4, Linger: time.Second},
 		Admin:   Admin{Address: "127.0.0.1:9464"},
 		Grace:   25 * time.Second,

@@ -16,7 +16,8 @@ type columns struct {
 	body        *memory.Buffer
 	start, size int
 	arrays      []arrow.Array
-	taken       int // buffers
+	taken       int                            // buffers
+	empty       map[arrow.DataType]arrow.Array // columns without a value, by type
 }
 
 func (c *columns) record(schema *arrow.Schema) (arrow.Record, error) {
@@ -34,6 +35,9 @@ func (c *columns) record(schema *arrow.Schema) (arrow.Record, error) {
 		for _, a := range c.arrays {
 			a.Release()
 		}
+		for _, a := range c.empty {
+			a.Release()
+		}
 	}()
 	for i, f := range schema.Fields() {
 		if err := c.column(i, f.Type); err != nil {
@@ -49,6 +53,9 @@ func (c *columns) column(i int, kind arrow.DataType) error {
 	if length != c.rows || nulls < 0 || nulls > length {
 		return fmt.Errorf("%d values, %d of them null, in %d rows", length, nulls, c.rows)
 	}
+	if nulls == length && c.rows > 0 {
+		return c.emptyColumn(kind)
+	}
 	buffers, err := c.columnBuffers(kind, nulls)
 	defer memory.ReleaseBuffers(buffers)
 	if err != nil {
@@ -57,6 +64,30 @@ func (c *columns) column(i int, kind arrow.DataType) error {
 	data := array.NewData(kind, int(length), buffers, nil, int(nulls), 0)
 	defer data.Release()
 	c.arrays = append(c.arrays, array.MakeFromData(data))
+	return nil
+}
+
+// emptyColumn adds a column without a value. All of a type are one array: half
+// of a table's columns are such, and in a batch of few rows they would cost as
+// much as the others.
+func (c *columns) emptyColumn(kind arrow.DataType) error {
+	c.taken += 2
+	if _, ok := kind.(arrow.FixedWidthDataType); !ok {
+		c.taken++
+	}
+	if c.taken > c.buffers.len() {
+		return fmt.Errorf("there are only %d buffers", c.buffers.len())
+	}
+	a := c.empty[kind]
+	if a == nil {
+		if c.empty == nil {
+			c.empty = make(map[arrow.DataType]arrow.Array)
+		}
+		a = array.MakeArrayOfNull(memory.DefaultAllocator, kind, int(c.rows))
+		c.empty[kind] = a
+	}
+	a.Retain()
+	c.arrays = append(c.arrays, a)
 	return nil
 }
 

@@ -35,13 +35,16 @@ type publisher[T any] struct {
 	bus    *Bus
 	encode encoder[T]
 	gates  map[string]*gate // by stream
-	slots  chan struct{}
+	calls  chan func()      // to the window's goroutines; unbuffered
 	// patience is how long a shut gate is waited for; 0: as long as it takes.
 	patience time.Duration
 }
 
 func newPublisher[T any](b *Bus, window int, encode encoder[T], streams ...string) *publisher[T] {
-	p := &publisher[T]{bus: b, encode: encode, gates: make(map[string]*gate, len(streams)), slots: make(chan struct{}, window)}
+	p := &publisher[T]{bus: b, encode: encode, gates: make(map[string]*gate, len(streams)), calls: make(chan func())}
+	for range window {
+		b.loops.Go(func() { b.callAll(p.calls) })
+	}
 	for _, stream := range streams {
 		g := newGate(b, stream)
 		p.gates[stream] = g
@@ -65,17 +68,18 @@ func (p *publisher[T]) Publish(ctx context.Context, v T) (func(context.Context) 
 	if err := p.pass(ctx, gate, len(msg.Data)); err != nil {
 		return nil, err
 	}
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	stored := make(chan error, 1)
-	p.bus.loops.Go(func() {
-		defer func() { <-p.slots }()
+	call := func() {
 		_, err := p.bus.store(ctx, stream, msg)
 		stored <- err
-	})
+	}
+	select {
+	case p.calls <- call:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.bus.closing:
+		return nil, errClosed
+	}
 	return func(ctx context.Context) error {
 		select {
 		case err := <-stored:
@@ -84,6 +88,22 @@ func (p *publisher[T]) Publish(ctx context.Context, v T) (func(context.Context) 
 			return ctx.Err()
 		}
 	}, nil
+}
+
+// errClosed says that a bus takes nothing more.
+var errClosed = errors.New("the bus is closed")
+
+// callAll makes calls, one after the other, until the bus closes. A goroutine for
+// each would grow its stack anew each time.
+func (b *Bus) callAll(calls <-chan func()) {
+	for {
+		select {
+		case call := <-calls:
+			call()
+		case <-b.closing:
+			return
+		}
+	}
 }
 
 // pass returns once the gate lets the message through. Who has patience for some

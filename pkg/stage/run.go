@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/sourcegraph/conc"
 	"github.com/sourcegraph/conc/panics"
+	"github.com/sourcegraph/conc/pool"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -29,7 +29,9 @@ func (s *Stage[In, Out]) Run(ctx context.Context) error {
 	work, end := fault.Outlive(ctx, s.Grace)
 	defer end()
 
-	var workers conc.WaitGroup
+	// Its goroutines are used again: their stacks have grown to what the work
+	// needs.
+	workers := pool.New().WithMaxGoroutines(s.Workers)
 	defer workers.Wait()
 	slots := make(chan struct{}, s.Workers)
 	room := newRoom(s.Room)
