@@ -59,7 +59,7 @@ type Row struct {
 	JSON []byte
 	// columns are those of the row's table, values the JSON of each, nil for
 	// one that is not set.
-	columns map[string]column
+	columns map[string]*column
 	values  [][]byte
 }
 
@@ -145,8 +145,8 @@ type Upload struct {
 // stream is a stream of a rule, ready to check rows.
 type stream struct {
 	table   string
-	columns map[string]column
-	inOrder []column
+	columns map[string]*column
+	inOrder []*column
 }
 
 // column is where the value of a column goes and what it must be.
@@ -201,10 +201,10 @@ func New(o Options) *Server {
 }
 
 func newStream(t *table.Table) stream {
-	s := stream{table: t.Name, columns: map[string]column{}}
+	s := stream{table: t.Name, columns: map[string]*column{}}
 	for _, c := range t.Columns {
 		if !c.System {
-			known := column{c.Name, len(s.columns), c.Type}
+			known := &column{c.Name, len(s.columns), c.Type}
 			s.columns[c.Name] = known
 			s.inOrder = append(s.inOrder, known)
 		}

@@ -80,12 +80,14 @@ func (b *buffer) row(s *scanner, stream stream, now time.Time, stats *Stats) (Ro
 
 // column finds the column of a name. Mostly it is the one that followed the
 // last one, by its index, in a row before.
-func (b *buffer) column(stream stream, name []byte, last int) (column, bool) {
+func (b *buffer) column(stream stream, name []byte, last int) (*column, bool) {
 	if n := len(stream.inOrder); len(b.follows) != n+1 {
 		b.follows = make([]int, n+1)
 	}
-	if i := b.follows[last]; i < len(stream.inOrder) && stream.inOrder[i].name == string(name) {
-		return stream.inOrder[i], true
+	if i := b.follows[last]; i < len(stream.inOrder) {
+		if c := stream.inOrder[i]; c.name == string(name) {
+			return c, true
+		}
 	}
 	c, ok := stream.columns[string(name)]
 	if ok {
