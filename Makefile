@@ -123,6 +123,13 @@ load: ## SCENARIO (steady) at full load between stand-ins of both clouds, with a
 		$(call flag,FORMAT,format) $(call flag,STORE_LATENCY,store-latency) $(call flag,POST_LATENCY,post-latency) \
 		$(call flag,REAL,real) $(call flag,OUT,out)
 
+# What is not given is the calculator's own.
+.PHONY: scale
+scale: flag = $(if $($(1)),-$(2) '$($(1))')
+scale: ## what TB (10) of log a day need, and where the first wall is; FORMAT=… EVENTS=… (in an object) PEAK=… LEDGER=… (hours): tests/load/SCALE.md
+	@go run ./tests/load/scale $(call flag,TB,tb) $(call flag,FORMAT,format) $(call flag,EVENTS,object-events) \
+		$(call flag,PEAK,peak) $(call flag,LEDGER,ledger)
+
 .PHONY: wire
 wire: ## the wire contract read from JavaScript; needs node and npm
 	cd tests/wire && npm ci --no-audit --no-fund --silent
