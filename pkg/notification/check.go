@@ -1,16 +1,15 @@
 package notification
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/logferry/logferry/pkg/fault"
 	"github.com/logferry/logferry/pkg/format"
+	"github.com/logferry/logferry/pkg/jsontext"
 )
 
 const (
@@ -53,11 +52,16 @@ func unknown(body []byte, err error) error {
 // seen describes a message in a few words: the names of its fields or its
 // beginning.
 func seen(body []byte) string {
-	var m message
-	if json.Unmarshal(body, &m) != nil {
+	if _, err := decode(body); err != nil {
 		return fmt.Sprintf("seen %d bytes: %s", len(body), brief(string(body)))
 	}
-	names := slices.Sorted(maps.Keys(m))
+	var names []string
+	s := jsontext.NewScanner(body)
+	for s.Object(); s.Member(); s.Value() {
+		names = append(names, string(s.Key()))
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
 	more := ""
 	if len(names) > 8 {
 		names, more = names[:8], " and more"
@@ -74,16 +78,4 @@ func brief(s string) string {
 		return fmt.Sprintf("%.60q…", s)
 	}
 	return fmt.Sprintf("%q", s)
-}
-
-// plain says of a field with the wrong type what it is, without Go's words.
-func plain(err error) error {
-	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
-	switch {
-	case !ok:
-		return err
-	case wrong.Field == "":
-		return fmt.Errorf("it is a %s; want an object", wrong.Value)
-	}
-	return fmt.Errorf("%s is a %s", brief(wrong.Field), wrong.Value)
 }

@@ -1,46 +1,32 @@
 package notification
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-)
 
-// detail is the detail of an S3 event from EventBridge.
-type detail struct {
-	Bucket struct {
-		Name string `json:"name"`
-	} `json:"bucket"`
-	Object object `json:"object"`
-}
+	"github.com/logferry/logferry/pkg/jsontext"
+)
 
 // readEventBridge reads an S3 event from EventBridge. Keys are as they are in
 // the bucket. An event without a type is taken for a new object, since a rule
 // can drop the type.
-func (m message) readEventBridge() (Notification, error) {
+func (m *message) readEventBridge() (Notification, error) {
 	n := Notification{Shape: "eventbridge"}
-	switch kind := m.text("detail-type"); {
-	case kind == "Object Created", !m.has("detail-type"):
+	switch kind := string(text(m.detailType)); {
+	case kind == "Object Created", !has(m.detailType):
 	case strings.HasPrefix(kind, "Object "):
 		n.Ignored = append(n.Ignored, Ignored{OtherEvent, kind})
 		return n, nil
 	default:
 		return n, fmt.Errorf("detail-type is %s", brief(kind))
 	}
-	var d detail
-	if err := json.Unmarshal(m["detail"], &d); err != nil {
-		return n, fmt.Errorf("detail is not of S3: %w", plain(err))
+	o := Object{Region: string(text(m.region)), EventTime: parseTime(string(text(m.time)))}
+	r := reader{Scanner: jsontext.NewScanner(m.detail)}
+	if r.entity("it", &o); r.wrong != nil {
+		return n, fmt.Errorf("detail is not of S3: %w", r.wrong)
 	}
-	return n, n.add(Object{
-		Bucket:    d.Bucket.Name,
-		Key:       d.Object.Key,
-		VersionID: d.Object.VersionID + d.Object.EventBridgeVersionID,
-		ETag:      strings.Trim(d.Object.ETag, `"`),
-		Region:    m.text("region"),
-		Size:      d.Object.size(),
-		EventTime: parseTime(m.text("time")),
-	})
+	return n, n.add(o)
 }
 
 // isConfig reports whether the message type is one of AWS Config.
@@ -55,8 +41,8 @@ func isConfig(messageType string) bool {
 
 // readConfig reads what AWS Config tells: two kinds of message name a file,
 // the others tell of changes that the files hold too.
-func (m message) readConfig() (Notification, error) {
-	switch kind := m.text("messageType"); kind {
+func (m *message) readConfig() (Notification, error) {
+	switch kind := string(text(m.messageType)); kind {
 	case "ConfigurationHistoryDeliveryCompleted", "ConfigurationSnapshotDeliveryCompleted":
 		return m.readKeys("config")
 	default:
@@ -66,18 +52,34 @@ func (m message) readConfig() (Notification, error) {
 
 // readKeys reads a bucket and the keys in it, one or a list. The keys are as
 // they are in the bucket.
-func (m message) readKeys(shape string) (Notification, error) {
+func (m *message) readKeys(shape string) (Notification, error) {
 	n := Notification{Shape: shape}
-	var keys []string
-	if json.Unmarshal(m["s3ObjectKey"], &keys) != nil {
-		keys = []string{m.text("s3ObjectKey")}
-	}
-	for i, key := range keys {
-		if err := n.add(Object{Bucket: m.text("s3Bucket"), Key: key}); err != nil {
+	bucket := string(text(m.s3Bucket))
+	for i, key := range keysOf(m.s3ObjectKey) {
+		if err := n.add(Object{Bucket: bucket, Key: key}); err != nil {
 			n.Rejected = append(n.Rejected, fmt.Sprintf("key %d: %v", i, err))
 		}
 	}
 	return n, n.usable()
+}
+
+// keysOf returns the keys that a value holds: one, or those of a list. The key
+// of a value that is neither is empty.
+func keysOf(value []byte) []string {
+	if !has(value) || value[0] != '[' {
+		return []string{string(text(value))}
+	}
+	var keys []string
+	r := reader{Scanner: jsontext.NewScanner(value)}
+	for r.Array(); r.Element(); {
+		var key string
+		r.text("key", &key)
+		keys = append(keys, key)
+	}
+	if r.wrong != nil {
+		return []string{""}
+	}
+	return keys
 }
 
 // usable returns an error when the notification holds nothing to go on with.

@@ -10,14 +10,18 @@
 //	sns          what SNS itself has to say
 //	sns/…        any of these in an SNS envelope
 //
-// Parse is a pure function: bytes in, objects out.
+// Parse is a pure function: bytes in, objects out. It reads a message twice
+// over: to check it and find the members that tell the shape, whose names match
+// exactly, and to take the objects out of the one that holds them, where names
+// match in any case. A message that nests deeper than [jsontext.MaxDepth] is
+// not read.
 package notification
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/logferry/logferry/pkg/jsontext"
 )
 
 // maxWraps is how many SNS envelopes may lie around a notification.
@@ -100,33 +104,84 @@ func Parse(body []byte) (Notification, error) {
 	return Notification{}, unknown(body, errors.New("too many SNS envelopes"))
 }
 
-// message holds the top-level fields of a JSON object. Names are matched
-// exactly: the shapes are told apart by them.
-type message map[string]json.RawMessage
+// message holds the top-level members by which the shapes are told apart and
+// read, each as it is in the body. Their names are matched exactly.
+type message struct {
+	records, message           []byte
+	kind, event, messageType   []byte
+	source, detailType, detail []byte
+	region, time               []byte
+	s3Bucket, s3ObjectKey      []byte
+}
 
-func decode(body []byte) (message, error) {
-	var m message
-	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, errors.New("not a JSON object")
+// decode checks the body and takes the members up. Of members with the same
+// name the last counts. Null is taken for an object without members.
+func decode(body []byte) (m message, err error) {
+	s := jsontext.NewScanner(body)
+	if s.Peek() == 'n' {
+		s.Value()
+	} else {
+		for s.Object(); s.Member(); {
+			if to := m.member(s.Key()); to != nil {
+				*to = s.Value()
+			} else {
+				s.Value()
+			}
+		}
+	}
+	if s.End() != nil {
+		return m, errors.New("not a JSON object")
 	}
 	return m, nil
 }
 
+// member returns where the member of a name goes, nil if nowhere.
+func (m *message) member(name []byte) *[]byte {
+	switch string(name) {
+	case "Records":
+		return &m.records
+	case "Message":
+		return &m.message
+	case "Type":
+		return &m.kind
+	case "Event":
+		return &m.event
+	case "messageType":
+		return &m.messageType
+	case "source":
+		return &m.source
+	case "detail-type":
+		return &m.detailType
+	case "detail":
+		return &m.detail
+	case "region":
+		return &m.region
+	case "time":
+		return &m.time
+	case "s3Bucket":
+		return &m.s3Bucket
+	case "s3ObjectKey":
+		return &m.s3ObjectKey
+	}
+	return nil
+}
+
 // read tells the shape and reads the message as such. The order of the tests
 // is part of the contract: the more telling mark first.
-func (m message) read() (Notification, error) {
+func (m *message) read() (Notification, error) {
+	kind := string(text(m.kind))
 	switch {
-	case m.has("Records"):
-		return readRecords(m["Records"])
-	case m.text("Event") == "s3:TestEvent":
+	case has(m.records):
+		return readRecords(m.records)
+	case string(text(m.event)) == "s3:TestEvent":
 		return ignored("s3_test", Ignored{Reason: TestEvent}), nil
-	case m.text("source") == "aws.s3" && m.has("detail"):
+	case string(text(m.source)) == "aws.s3" && has(m.detail):
 		return m.readEventBridge()
-	case m.text("Type") == "SubscriptionConfirmation", m.text("Type") == "UnsubscribeConfirmation":
+	case kind == "SubscriptionConfirmation", kind == "UnsubscribeConfirmation":
 		return ignored("sns", Ignored{Reason: Subscription}), nil
-	case isConfig(m.text("messageType")):
+	case isConfig(string(text(m.messageType))):
 		return m.readConfig()
-	case m.has("s3Bucket") && m.has("s3ObjectKey"):
+	case has(m.s3Bucket) && has(m.s3ObjectKey):
 		return m.readKeys("cloudtrail")
 	}
 	return Notification{}, errors.New("none of the known shapes")
@@ -134,28 +189,18 @@ func (m message) read() (Notification, error) {
 
 // unwrap returns what an SNS envelope holds. SNS delivers a string; tools that
 // unpack it leave an object.
-func (m message) unwrap() (inner []byte, ok bool) {
-	if m.has("Records") || m.text("Type") != "Notification" || !m.has("Message") {
+func (m *message) unwrap() (inner []byte, ok bool) {
+	if has(m.records) || string(text(m.kind)) != "Notification" || !has(m.message) {
 		return nil, false
 	}
-	if inner := bytes.TrimSpace(m["Message"]); inner[0] == '{' {
-		return inner, true
+	if m.message[0] == '{' {
+		return m.message, true
 	}
-	return []byte(m.text("Message")), true
+	return text(m.message), true
 }
 
-func (m message) has(name string) bool {
-	return len(m[name]) > 0 && string(m[name]) != "null"
-}
-
-// text returns a string field, or the empty string when it is none.
-func (m message) text(name string) string {
-	var s string
-	if m.has(name) && json.Unmarshal(m[name], &s) != nil {
-		return ""
-	}
-	return s
-}
+// has reports whether there is a value, for which null is none.
+func has(value []byte) bool { return len(value) > 0 && value[0] != 'n' }
 
 func ignored(shape string, i Ignored) Notification {
 	return Notification{Shape: shape, Ignored: []Ignored{i}}

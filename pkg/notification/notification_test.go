@@ -1,6 +1,8 @@
 package notification
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -135,17 +137,25 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// Messages are as AWS sends them: without white space.
 func BenchmarkParse(b *testing.B) {
-	a, err := txtar.ParseFile("testdata/s3.txtar")
-	if err != nil {
-		b.Fatal(err)
-	}
-	body := a.Files[0].Data
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Parse(body); err != nil {
+	for _, path := range []string{"s3", "sns", "eventbridge"} {
+		a, err := txtar.ParseFile("testdata/" + path + ".txtar")
+		if err != nil {
 			b.Fatal(err)
 		}
+		var body bytes.Buffer
+		if err := json.Compact(&body, a.Files[0].Data); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(path, func(b *testing.B) {
+			b.SetBytes(int64(body.Len()))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Parse(body.Bytes()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
