@@ -151,9 +151,9 @@ func (s Step) Judge(clock Clock, recorded float64) (Verdict, error) {
 	return v, nil
 }
 
-// Record returns the ratio for the table: the median of as many tries.
+// Record returns the ratio for the table: the median of several measurements.
 func (s Step) Record(clock Clock) (float64, error) {
-	ratios := make([]float64, tries)
+	ratios := make([]float64, 2*tries-1)
 	for i := range ratios {
 		var err error
 		if ratios[i], err = s.Measure(clock); err != nil {

@@ -28,7 +28,7 @@ func TestRatios(t *testing.T) {
 	for _, group := range []struct {
 		name  string
 		steps func(*testing.T) []Step
-	}{{"reading", reading}, {"carrying", carrying}, {"writing", writing}, {"bus", onBus}} {
+	}{{"reading", reading}, {"carrying", carrying}, {"running", running}, {"writing", writing}, {"bus", onBus}} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, s := range group.steps(t) {
 				if *record != "" {

@@ -40,8 +40,6 @@ type format struct {
 // services is a figure of each.
 type services struct{ poller, fetcher, parser, writer float64 }
 
-func (s services) sum() float64 { return s.poller + s.fetcher + s.parser + s.writer }
-
 func (s services) times(n float64) services {
 	return services{s.poller * n, s.fetcher * n, s.parser * n, s.writer * n}
 }
