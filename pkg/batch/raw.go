@@ -19,8 +19,12 @@ var RawSchema = arrow.NewSchema([]arrow.Field{
 }, nil)
 
 // Raw builds the raw batches of one object, record by record, without a copy
-// at the end. It is not safe for concurrent use.
+// at the end. The zero Raw is ready for use. It is not safe for concurrent use.
 type Raw struct {
+	// Memory, if set, is where the batches get their memory from, and where it
+	// goes back to when they are released.
+	Memory *Pool
+
 	data    []byte
 	ends    []byte // int32 little-endian offsets into data, one more than records
 	offsets []byte // int64 little-endian
@@ -41,9 +45,16 @@ func (r *Raw) Append(record []byte, offset int64) {
 
 // Grow makes room for so many records of so many bytes in all.
 func (r *Raw) Grow(records, bytes int) {
-	r.data = slices.Grow(r.data, bytes)
-	r.ends = slices.Grow(r.ends, 4*(records+1))
-	r.offsets = slices.Grow(r.offsets, 8*records)
+	r.data = r.grow(r.data, bytes)
+	r.ends = r.grow(r.ends, 4*(records+1))
+	r.offsets = r.grow(r.offsets, 8*records)
+}
+
+func (r *Raw) grow(b []byte, n int) []byte {
+	if r.Memory == nil {
+		return slices.Grow(b, n)
+	}
+	return r.Memory.Reallocate(len(b)+n, b)[:len(b)]
 }
 
 // Len returns the number of records.
@@ -58,18 +69,26 @@ func (r *Raw) Take() arrow.Record {
 	if r.rows == 0 {
 		r.ends = binary.LittleEndian.AppendUint32(r.ends, 0)
 	}
+	buffers := []*memory.Buffer{r.buffer(r.ends), r.buffer(r.data), r.buffer(r.offsets)}
+	defer memory.ReleaseBuffers(buffers)
 	records := array.NewData(arrow.BinaryTypes.Binary, r.rows,
-		[]*memory.Buffer{nil, memory.NewBufferBytes(r.ends), memory.NewBufferBytes(r.data)}, nil, 0, 0)
-	offsets := array.NewData(arrow.PrimitiveTypes.Int64, r.rows,
-		[]*memory.Buffer{nil, memory.NewBufferBytes(r.offsets)}, nil, 0, 0)
+		[]*memory.Buffer{nil, buffers[0], buffers[1]}, nil, 0, 0)
+	offsets := array.NewData(arrow.PrimitiveTypes.Int64, r.rows, []*memory.Buffer{nil, buffers[2]}, nil, 0, 0)
 	columns := []arrow.Array{array.MakeFromData(records), array.MakeFromData(offsets)}
 	record := array.NewRecord(RawSchema, columns, int64(r.rows))
 	for i, d := range []arrow.ArrayData{records, offsets} {
 		d.Release()
 		columns[i].Release()
 	}
-	*r = Raw{}
+	*r = Raw{Memory: r.Memory}
 	return record
+}
+
+func (r *Raw) buffer(b []byte) *memory.Buffer {
+	if r.Memory == nil {
+		return memory.NewBufferBytes(b)
+	}
+	return memory.NewBufferWithAllocator(b, r.Memory)
 }
 
 // Records gives access to the columns of a raw batch, or says how the batch

@@ -37,6 +37,7 @@ func layoutOf(kind Type) layout {
 // for each of its rows: the committed ones, or fewer, when the later ones are
 // null, or one more, when the current row has a value.
 type column struct {
+	mem    memory.Allocator
 	kind   arrow.DataType
 	layout layout
 	rows   int
@@ -55,17 +56,33 @@ type column struct {
 // has filled.
 func newColumn(like *column) column {
 	c := column{
+		mem:    like.mem,
 		kind:   like.kind,
 		layout: like.layout,
-		small:  make([]int32, 0, len(like.small)),
-		wide:   make([]int64, 0, len(like.wide)),
-		data:   make([]byte, 0, len(like.data)),
-		valid:  make([]byte, 0, len(like.valid)),
+		small:  arrow.Int32Traits.CastFromBytes(block(like.mem, 4*len(like.small)))[:0],
+		wide:   arrow.Int64Traits.CastFromBytes(block(like.mem, 8*len(like.wide)))[:0],
+		data:   block(like.mem, len(like.data))[:0],
+		valid:  block(like.mem, len(like.valid))[:0],
 	}
 	if c.isText() {
 		c.small = append(c.small, 0)
 	}
 	return c
+}
+
+// minBlock is the size from which memory is asked of the allocator: small
+// buffers, of which there are many in a batch of few rows, would waste it.
+const minBlock = 2048
+
+// block returns room for so many bytes and for half as many more: the next
+// batch is seldom just like the last.
+func block(mem memory.Allocator, size int) []byte {
+	size += size / 2
+	if size < minBlock {
+		return make([]byte, size&^7)
+	}
+	b := mem.Allocate(size)
+	return b[:cap(b)]
 }
 
 func (c *column) isText() bool { return c.layout == asText || c.layout == asJSON }
@@ -146,6 +163,7 @@ func (c *column) null(rows int, zeros []byte) arrow.Array {
 
 func (c *column) array(rows, nulls int, buffers []*memory.Buffer) arrow.Array {
 	data := array.NewData(c.kind, rows, buffers, nil, nulls, 0)
+	defer memory.ReleaseBuffers(buffers)
 	defer data.Release()
 	return array.MakeFromData(data)
 }
@@ -154,19 +172,21 @@ func (c *column) array(rows, nulls int, buffers []*memory.Buffer) arrow.Array {
 func (c *column) buffers() []*memory.Buffer {
 	buffers := make([]*memory.Buffer, 1, 3)
 	if c.nulls > 0 {
-		buffers[0] = memory.NewBufferBytes(c.valid)
+		buffers[0] = c.buffer(c.valid)
 	}
 	switch c.layout {
 	case asText, asJSON:
-		return append(buffers, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.small)), memory.NewBufferBytes(c.data))
+		return append(buffers, c.buffer(arrow.Int32Traits.CastToBytes(c.small)), c.buffer(c.data))
 	case as32:
-		return append(buffers, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.small)))
+		return append(buffers, c.buffer(arrow.Int32Traits.CastToBytes(c.small)))
 	case as64:
-		return append(buffers, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(c.wide)))
+		return append(buffers, c.buffer(arrow.Int64Traits.CastToBytes(c.wide)))
 	default:
-		return append(buffers, memory.NewBufferBytes(c.data))
+		return append(buffers, c.buffer(c.data))
 	}
 }
+
+func (c *column) buffer(b []byte) *memory.Buffer { return memory.NewBufferWithAllocator(b, c.mem) }
 
 // nullBuffers returns the buffers of a column that has no value.
 func nullBuffers(l layout, rows int, zeros []byte) []*memory.Buffer {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // MaxValueBytes is the longest text the Logs Ingestion API stores in one
@@ -51,11 +52,15 @@ type Rows struct {
 
 // NewRows returns an empty builder for batches of that schema, which must come
 // from [Schema].
-func NewRows(schema *arrow.Schema) *Rows {
+func NewRows(schema *arrow.Schema) *Rows { return NewRowsIn(memory.DefaultAllocator, schema) }
+
+// NewRowsIn is NewRows with the memory that mem gives: it gets it back, for the
+// most part, when the batches are released.
+func NewRowsIn(mem memory.Allocator, schema *arrow.Schema) *Rows {
 	r := &Rows{schema: schema, columns: make([]column, schema.NumFields())}
 	for i, f := range schema.Fields() {
 		kind, _ := f.Metadata.GetValue(TypeKey)
-		r.columns[i] = newColumn(&column{kind: f.Type, layout: layoutOf(Type(kind))})
+		r.columns[i] = newColumn(&column{mem: mem, kind: f.Type, layout: layoutOf(Type(kind))})
 	}
 	return r
 }

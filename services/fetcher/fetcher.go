@@ -81,6 +81,7 @@ type fetcher struct {
 	buckets      *buckets
 	large        chan struct{}       // holds a token for each large object in work
 	room         *semaphore.Weighted // memory for objects in work
+	memory       batch.Pool          // of the parts
 	metrics      *metrics
 }
 

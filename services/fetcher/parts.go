@@ -21,6 +21,7 @@ const maxPartRecords = 8000
 func (c *carrier) deliver(ctx context.Context, log io.Reader) error {
 	s := c.format.Split(log)
 	p := &parts{carrier: c, meta: c.meta()}
+	p.raw.Memory = &c.memory
 	p.raw.Grow(0, int(min(c.expected, int64(c.format.PartBytes))))
 	for ; ; p.position++ {
 		record, err := s.Next()

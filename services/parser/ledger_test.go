@@ -61,7 +61,7 @@ func told() *format.Format {
 // deliver runs the parser's stage over one part.
 func (d *delivered) deliver(t *testing.T) {
 	t.Helper()
-	p := &parser{formats: map[string]*rowMaker{"told": newRowMaker(told())}, ledger: &d.ledger, metrics: newMetrics(prometheus.NewRegistry())}
+	p := &parser{formats: map[string]*rowMaker{"told": newRowMaker(told(), new(batch.Pool))}, ledger: &d.ledger, metrics: newMetrics(prometheus.NewRegistry())}
 	s := &stage.Stage[*batch.Batch, *batch.Batch]{
 		Name: name, Source: d, Out: d, Dead: d, Handle: p.handle, Rejected: p.rejected, Workers: 1,
 		Log: slog.New(slog.DiscardHandler), Metrics: stage.NewMetrics(prometheus.NewRegistry()),

@@ -47,9 +47,9 @@ type rowMaker struct {
 	pool   sync.Pool // of *table.Rows
 }
 
-func newRowMaker(f *format.Format) *rowMaker {
+func newRowMaker(f *format.Format, memory *batch.Pool) *rowMaker {
 	schema := f.Schema()
-	return &rowMaker{format: f, pool: sync.Pool{New: func() any { return table.NewRows(schema) }}}
+	return &rowMaker{format: f, pool: sync.Pool{New: func() any { return table.NewRowsIn(memory, schema) }}}
 }
 
 // handle turns the records of one part into the rows of the same part

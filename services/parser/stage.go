@@ -19,9 +19,10 @@ func Stage(env *app.Env, source stage.Source[*batch.Batch], out stage.Publisher[
 	if workers == 0 {
 		workers = 4 * runtime.GOMAXPROCS(0)
 	}
+	memory := new(batch.Pool) // of the rows
 	p := &parser{formats: map[string]*rowMaker{}, ledger: account, metrics: newMetrics(env.Metrics)}
 	for _, f := range all.Formats() {
-		p.formats[f.Name] = newRowMaker(f)
+		p.formats[f.Name] = newRowMaker(f, memory)
 	}
 	return &stage.Stage[*batch.Batch, *batch.Batch]{
 		Name: name, Source: source, Out: out, Dead: env.Bus.Graveyard(), Handle: p.handle, Rejected: p.rejected,
