@@ -109,7 +109,7 @@ func TestParseTime(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, path := range []string{"s3", "sns", "eventbridge", "cloudtrail", "config", "unknown"} {
+	for _, path := range []string{"s3", "sns", "eventbridge", "cloudtrail", "config", "members", "unknown"} {
 		a, err := txtar.ParseFile("testdata/" + path + ".txtar")
 		if err != nil {
 			f.Fatal(err)
