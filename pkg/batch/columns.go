@@ -39,7 +39,8 @@ func (c *columns) record(schema *arrow.Schema) (arrow.Record, error) {
 			a.Release()
 		}
 	}()
-	for i, f := range schema.Fields() {
+	for i := range schema.NumFields() { // Fields would copy them
+		f := schema.Field(i)
 		if err := c.column(i, f.Type); err != nil {
 			return nil, fmt.Errorf("column %s: %w", f.Name, err)
 		}
