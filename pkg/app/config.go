@@ -101,6 +101,6 @@ func DefaultConfig() Config {
 		Writer:  Writer{InFlight: 256, Calls: 4, Linger: time.Second},
 		Admin:   Admin{Address: "127.0.0.1:9464"},
 		Grace:   25 * time.Second,
-		Memory:  512 << 20,
+		Memory:  576 << 20,
 	}
 }

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -44,17 +43,15 @@ func batchMsg(ctx context.Context, b *batch.Batch, compress bool, prefix string,
 	return msg, nil
 }
 
-// encodeSnappy encodes the record and compresses the whole. What is returned is
-// no larger than it must be: it stays until the bus has stored it.
+// encodeSnappy encodes the record and compresses the whole, in memory of bodies:
+// it goes back there when the bus has stored it (see publisher).
 func encodeSnappy(record arrow.Record) ([]byte, error) {
 	plain, err := batch.EncodeIn(&bodies, record)
 	if err != nil {
 		return nil, err
 	}
 	defer bodies.Free(plain)
-	packed := bodies.Allocate(s2.MaxEncodedLen(len(plain)))
-	defer bodies.Free(packed)
-	return bytes.Clone(s2.EncodeSnappy(packed, plain)), nil
+	return s2.EncodeSnappy(bodies.Allocate(s2.MaxEncodedLen(len(plain))), plain), nil
 }
 
 func decodeBatch(msg message) (*batch.Batch, error) {

@@ -71,6 +71,7 @@ func (p *publisher[T]) Publish(ctx context.Context, v T) (func(context.Context) 
 	stored := make(chan error, 1)
 	call := func() {
 		_, err := p.bus.store(ctx, stream, msg)
+		bodies.Free(msg.Data) // the client has copied it
 		stored <- err
 	}
 	select {

@@ -20,7 +20,7 @@ func Format() *format.Format {
 		Title:          "AWS CloudTrail",
 		Table:          tableName,
 		Columns:        columns,
-		PartBytes:      768 << 10,
+		PartBytes:      864 << 10,
 		RecordOverhead: 256,
 		Owns:           owns,
 		Sniff:          sniff,
