@@ -11,8 +11,8 @@ import (
 // module is the path that every module of the workspace begins with.
 const module = "github.com/logferry/logferry/"
 
-// natsServer is a main package: its binary is called nats-server.
-const natsServer = "github.com/nats-io/nats-server/v2"
+// NATSServer is the binary of a NATS server.
+const NATSServer = "nats-server"
 
 // Services returns the binaries of the four services, in the order that data
 // flows.
@@ -28,7 +28,7 @@ func Build(ctx context.Context, dir string, flags ...string) error {
 	for _, name := range Services() {
 		own = append(own, module+"services/"+strings.TrimPrefix(name, "logferry-")+"/cmd/"+name)
 	}
-	for _, args := range [][]string{own, {natsServer}} {
+	for _, args := range [][]string{own, {"github.com/nats-io/" + NATSServer + "/v2"}} {
 		args = append([]string{"build", "-o", dir + string(filepath.Separator)}, args...)
 		if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -70,16 +69,3 @@ func (n Node) config() string {
 	}
 	return text.String()
 }
-
-// Start runs the server from the binaries in bin, ready or not.
-func (n Node) Start(bin string, c Command) (*Process, error) {
-	path, err := n.Configure()
-	if err != nil {
-		return nil, err
-	}
-	c.Path, c.Args = filepath.Join(bin, "nats-server"), []string{"-c", path}
-	return Start(c)
-}
-
-// Ready waits until the server that runs as p is healthy.
-func (n Node) Ready(ctx context.Context, p *Process) error { return p.Ready(ctx, n.Health()) }

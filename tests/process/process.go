@@ -73,10 +73,11 @@ func (p *Process) Ended() (bool, error) {
 }
 
 // Stop ends the process as an operator would, and with SIGKILL when ctx ends
-// first. It returns how the process ended.
+// first. It returns how the process ended; that it had ended before is an
+// error.
 func (p *Process) Stop(ctx context.Context) error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop %s: %w", p.Name(), err)
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return errors.Join(fmt.Errorf("stop %s: %w", p.Name(), err), p.err)
 	}
 	select {
 	case <-p.done:

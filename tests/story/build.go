@@ -1,12 +1,14 @@
 package story
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/logferry/logferry/tests/process"
 )
 
 // binFolder is the variable of the environment in which [Main] leaves the
@@ -32,25 +34,13 @@ func Main(m *testing.M, tags ...string) int {
 	return m.Run()
 }
 
-// build builds what the stories run. The NATS server is not ours, and is built
-// as it is.
+// build builds what the stories run.
 func build(dir string, tags []string) error {
-	own := []string{"-tags", strings.Join(tags, ",")}
+	flags := []string{"-tags", strings.Join(tags, ",")}
 	if os.Getenv("LOGFERRY_RACE") != "" {
-		own = append(own, "-race")
+		flags = append(flags, "-race")
 	}
-	own = append(own, "github.com/logferry/logferry/services/logferry")
-	for _, name := range Services() {
-		service := strings.TrimPrefix(name, "logferry-")
-		own = append(own, "github.com/logferry/logferry/services/"+service+"/cmd/"+name)
-	}
-	for _, args := range [][]string{own, {"github.com/nats-io/nats-server/v2"}} {
-		args = append([]string{"build", "-o", dir + string(filepath.Separator)}, args...)
-		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	return nil
+	return process.Build(context.Background(), dir, flags...)
 }
 
 // binary returns the path of a binary that [Main] has built.

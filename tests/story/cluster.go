@@ -33,15 +33,15 @@ func StartCluster(t *testing.T) *Cluster {
 	var urls []string
 	for i := range c.nodes {
 		c.nodes[i] = newNode(t, fmt.Sprintf("n%d", i))
-		c.nodes[i].cluster = FreeAddress(t)
-		urls = append(urls, c.nodes[i].url())
+		c.nodes[i].Cluster = FreeAddress(t)
+		urls = append(urls, c.nodes[i].URL())
 	}
 	c.URL = strings.Join(urls, ",")
 	for from, n := range c.nodes {
 		for to, other := range c.nodes {
 			if from != to {
-				c.wires[from][to] = newWire(t, other.cluster)
-				n.routes = append(n.routes, c.wires[from][to].address())
+				c.wires[from][to] = newWire(t, other.Cluster)
+				n.Routes = append(n.Routes, c.wires[from][to].address())
 			}
 		}
 	}
@@ -53,7 +53,7 @@ func StartCluster(t *testing.T) *Cluster {
 }
 
 // Node returns the address of one node for clients.
-func (c *Cluster) Node(node int) string { return c.nodes[node].url() }
+func (c *Cluster) Node(node int) string { return c.nodes[node].URL() }
 
 // Ready waits until every node that runs is healthy: it knows the leader of
 // the cluster and has caught up with its streams. A node that is cut off, and
@@ -129,7 +129,7 @@ func (c *Cluster) Leader(stream string) int {
 // leaderSeenBy asks one node for the leader of the stream; -1: it does not
 // tell.
 func (c *Cluster) leaderSeenBy(n *node, stream string) int {
-	conn, err := nats.Connect(n.url(), nats.Timeout(time.Second))
+	conn, err := nats.Connect(n.URL(), nats.Timeout(time.Second))
 	if err != nil {
 		return -1
 	}
@@ -149,7 +149,7 @@ func (c *Cluster) leaderSeenBy(n *node, stream string) int {
 			return -1
 		}
 		for i, other := range c.nodes {
-			if other.name == handle.CachedInfo().Cluster.Leader {
+			if other.Name == handle.CachedInfo().Cluster.Leader {
 				return i
 			}
 		}

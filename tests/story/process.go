@@ -1,15 +1,10 @@
 package story
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -17,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sourcegraph/conc"
+	"github.com/logferry/logferry/tests/process"
 )
 
 // Process is a binary that runs for a test, and is killed at its end at the
@@ -29,38 +24,40 @@ type Process struct {
 	// story's configuration.
 	Admin string
 
-	t    *testing.T
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-	err  error         // how it ended, once done
+	t   *testing.T
+	run *process.Process
+	log output
+}
 
-	mu  sync.Mutex
-	log bytes.Buffer
+// output keeps what a process prints, and can be read meanwhile.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // Run runs a binary with env beside the test's own environment.
 func Run(t *testing.T, env []string, name string, args ...string) *Process {
 	t.Helper()
-	p := &Process{Name: name, t: t, done: make(chan struct{})}
-	p.cmd = exec.Command(binary(t, name), args...)
-	p.cmd.Env = append(os.Environ(), env...)
-	out, err := p.cmd.StderrPipe()
+	p := &Process{Name: name, t: t}
+	run, err := process.Start(process.Command{Path: binary(t, name), Args: args, Env: env, Log: &p.log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cmd.Stdout = p.cmd.Stderr
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var wg conc.WaitGroup
-	wg.Go(func() {
-		defer close(p.done)
-		p.read(out)
-		p.err = p.cmd.Wait()
-	})
+	p.run = run
 	t.Cleanup(func() {
 		p.Kill()
-		wg.Wait()
 		if t.Failed() {
 			t.Logf("log of %s:\n%s", name, p.Output())
 		}
@@ -71,33 +68,25 @@ func Run(t *testing.T, env []string, name string, args ...string) *Process {
 	return p
 }
 
-func (p *Process) read(out io.Reader) {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		p.mu.Lock()
-		fmt.Fprintln(&p.log, lines.Text())
-		p.mu.Unlock()
-	}
-}
-
 // Output returns what the process has printed so far.
-func (p *Process) Output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
-}
+func (p *Process) Output() string { return p.log.String() }
 
 // PID returns the number of the process.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+func (p *Process) PID() int { return p.run.PID() }
 
 // Ended reports whether the process has ended.
 func (p *Process) Ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
+	ended, _ := p.run.Ended()
+	return ended
+}
+
+// ready waits until the URL answers.
+func (p *Process) ready(url string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	defer cancel()
+	if err := p.run.Ready(ctx, url); err != nil {
+		p.t.Fatalf("%v\n%s", err, p.Output())
 	}
 }
 
@@ -106,8 +95,9 @@ func (p *Process) Ended() bool {
 func (p *Process) Wait(timeout time.Duration) error {
 	p.t.Helper()
 	select {
-	case <-p.done:
-		return p.err
+	case <-p.run.Done():
+		_, err := p.run.Ended()
+		return err
 	case <-time.After(timeout):
 		p.t.Fatalf("%s has not ended after %v", p.Name, timeout)
 		return nil
@@ -117,21 +107,15 @@ func (p *Process) Wait(timeout time.Duration) error {
 // Stop ends the process as an operator would and demands a clean end.
 func (p *Process) Stop() {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.t.Errorf("stop %s: %v", p.Name, err)
-	}
-	if err := p.Wait(time.Minute); err != nil {
-		p.t.Errorf("%s ended with %v", p.Name, err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // also at the end of the test
+	defer cancel()
+	if err := p.run.Stop(ctx); err != nil {
+		p.t.Error(err)
 	}
 }
 
 // Kill ends the process with SIGKILL and returns once it is gone.
-func (p *Process) Kill() {
-	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.t.Errorf("kill %s: %v", p.Name, err)
-	}
-	<-p.done
-}
+func (p *Process) Kill() { p.run.Kill() }
 
 // Failpoint returns the environment in which a process kills itself the n-th
 // time that it passes a point, see pkg/failpoint. The binaries must be built
@@ -157,12 +141,11 @@ func (p *Process) Died(timeout time.Duration) {
 // FreeAddress returns a loopback address that nothing listens on.
 func FreeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := process.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // Eventually polls until ok, and fails the test after timeout.
@@ -180,15 +163,4 @@ func Eventually(t *testing.T, timeout time.Duration, what string, ok func() bool
 }
 
 // Answers reports whether a URL answers 200.
-func Answers(ctx context.Context, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
-}
+func Answers(ctx context.Context, url string) bool { return process.Answers(ctx, url) }

@@ -28,6 +28,7 @@ import (
 	"github.com/logferry/logferry/pkg/localcloud/notification"
 	"github.com/logferry/logferry/pkg/localcloud/samplelog"
 	"github.com/logferry/logferry/pkg/localcloud/sts"
+	"github.com/logferry/logferry/tests/process"
 )
 
 // What all stories have in common.
@@ -43,9 +44,7 @@ const (
 
 // Services returns the binaries of the four services, in the order that data
 // flows.
-func Services() []string {
-	return []string{"logferry-poller", "logferry-fetcher", "logferry-parser", "logferry-writer"}
-}
+func Services() []string { return process.Services() }
 
 // AWS is the AWS side of a story: one bucket, one queue.
 type AWS interface {
@@ -158,12 +157,7 @@ func (s *Story) ConfigFile() (path, admin string) {
 func (s *Story) Start(name string, args ...string) *Process {
 	s.t.Helper()
 	p := s.Launch(nil, name, args...)
-	Eventually(s.t, time.Minute, name+" to be ready", func() bool {
-		if p.Ended() {
-			s.t.Fatalf("%s ended before it was ready: %v\n%s", name, p.err, p.Output())
-		}
-		return Answers(s.t.Context(), "http://"+p.Admin+"/readyz")
-	})
+	p.ready("http://" + p.Admin + "/readyz")
 	return p
 }
 

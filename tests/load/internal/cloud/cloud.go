@@ -56,9 +56,6 @@ const (
 	GuardDuty Format = "guardduty"
 )
 
-// CloudTrail is Trail.
-const CloudTrail = Trail
-
 // Load says what objects to make.
 type Load struct {
 	Shape Shape

@@ -53,7 +53,7 @@ func Real(ctx context.Context, s Settings, config string) (_ report.Report, err 
 		return report.Report{}, err
 	}
 	defer func() { err = errors.Join(err, r.stop(ctx)) }()
-	r.watch()
+	r.watch(ctx)
 	points, err := r.follow(ctx)
 	if err != nil {
 		return report.Report{}, err
@@ -72,7 +72,8 @@ func (r *run) follow(ctx context.Context) (points []report.Point, err error) {
 	if r.from, err = read(); err != nil {
 		return nil, err
 	}
-	r.profiler = r.system.Profile(ctx)
+	r.profiler = system.NewProfiler()
+	r.watch(ctx)
 	r.to = r.from
 	for r.to.usage.At.Sub(r.from.usage.At) < r.Duration {
 		if err := r.pause(ctx, time.Second); err != nil {

@@ -128,14 +128,18 @@ func (r *run) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.watch()
+	r.watch(ctx)
 	return nil
 }
 
-// watch has the usage of all processes read.
-func (r *run) watch() {
+// watch has the usage of all processes read and, in the measured span, has
+// them profiled.
+func (r *run) watch(ctx context.Context) {
 	for _, m := range r.system.Members() {
 		r.sampler.Add(m.Name(), m.PID())
+	}
+	if r.profiler != nil {
+		r.profiler.Follow(ctx, r.system.Members())
 	}
 }
 
@@ -161,15 +165,14 @@ func (r *run) now(ctx context.Context) (m moment, err error) {
 	return m, err
 }
 
-// begin begins the measured span.
+// begin begins the measured span, with the services running.
 func (r *run) begin(ctx context.Context) (err error) {
 	r.mark("measuring")
 	if r.from, err = r.now(ctx); err != nil {
 		return err
 	}
-	if r.system != nil {
-		r.profiler = r.system.Profile(ctx)
-	}
+	r.profiler = system.NewProfiler()
+	r.watch(ctx)
 	return nil
 }
 

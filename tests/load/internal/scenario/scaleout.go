@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/logferry/logferry/pkg/app"
@@ -34,8 +35,9 @@ const (
 	callTime = 200 * time.Millisecond
 	// replicas is how many the stage gets in the end.
 	replicas = 4
-	// waiting is how many events are fed and not arrived meanwhile.
-	waiting = 60_000
+	// waiting is how many events are fed and not arrived meanwhile: more than
+	// all replicas hold.
+	waiting = 200_000
 	// proportional is the share of n times the rate of one replica that n must
 	// reach.
 	proportional = 0.8
@@ -52,7 +54,7 @@ func scaleout(ctx context.Context, r *run) error {
 	if err := r.cloud.Fault(ctx, b.fault); err != nil {
 		return err
 	}
-	if err := r.prepare(ctx, r.Shape, 10*events(waiting/replicas, r.Duration)); err != nil {
+	if err := r.prepare(ctx, r.Shape, 4*waiting); err != nil {
 		return err
 	}
 	if err := r.ready(ctx); err != nil {
@@ -63,9 +65,9 @@ func scaleout(ctx context.Context, r *run) error {
 			if err := r.system.Add(ctx, b.stage); err != nil {
 				return err
 			}
-			r.watch()
+			r.watch(ctx)
 		}
-		if err := r.busy(ctx, fmt.Sprintf("%s ×%d", b.stage, n)); err != nil {
+		if err := r.settled(ctx, fmt.Sprintf("%s ×%d", b.stage, n), cloud.Feed{Ahead: waiting}); err != nil {
 			return err
 		}
 	}
@@ -90,30 +92,19 @@ func (r *run) bottleneck() (bottleneck, error) {
 	return bottleneck{}, fmt.Errorf("no scale-out of %q; it can be of %v", r.Stage, known)
 }
 
-// busy measures a step under a queue that is not empty: after a while in which
-// the work spreads over the replicas.
-func (r *run) busy(ctx context.Context, name string) error {
-	err := r.cloud.Feed(ctx, cloud.Feed{Ahead: waiting, For: warm + r.Duration})
-	if err != nil {
-		return err
-	}
-	if err := r.pause(ctx, warm); err != nil {
-		return err
-	}
-	return r.step(ctx, name, 0, func() error { return r.fed(ctx) })
-}
-
 // grown holds the steps against the target.
 func (r *run) grown() {
 	target := report.Target{
-		What: "the bottleneck's rate", Met: true,
-		Target: fmt.Sprintf("with n replicas at least %.1f n times that of one", proportional),
+		What: "rate of 1, 2, … replicas to that of one", Met: true,
+		Target: fmt.Sprintf("at least %.1f n", proportional),
 	}
 	one := r.steps[0].Events
+	var factors []string
 	for i, s := range r.steps {
 		factor := s.Events / max(one, 1)
 		target.Met = target.Met && factor >= proportional*float64(i+1)
-		target.Got += fmt.Sprintf("%s %.2f times; ", s.Name, factor)
+		factors = append(factors, fmt.Sprintf("%.2f", factor))
 	}
+	target.Got = strings.Join(factors, ", ")
 	r.targets = append(r.targets, target)
 }

@@ -94,7 +94,7 @@ func Run(ctx context.Context, s Settings) (_ report.Report, err error) {
 	s.Duration = cmp.Or(s.Duration, p.duration)
 	s.Layout = cmp.Or(s.Layout, p.layout, system.One)
 	s.Shape = cmp.Or(s.Shape, p.shape, cloud.Medium)
-	s.Format = cmp.Or(s.Format, cloud.CloudTrail)
+	s.Format = cmp.Or(s.Format, cloud.Trail)
 	r := &run{Settings: s, plan: p, config: app.DefaultConfig(), began: time.Now()}
 	if err := r.open(ctx); err != nil {
 		return report.Report{}, err

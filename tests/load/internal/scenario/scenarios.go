@@ -138,25 +138,32 @@ func (r *run) step(ctx context.Context, name string, offered float64, f func() e
 	return nil
 }
 
+// settled measures a feed as a step, after a while in which it has settled. The
+// next step goes on without a pause.
+func (r *run) settled(ctx context.Context, name string, f cloud.Feed) error {
+	f.For = warm + r.Duration
+	if err := r.cloud.Feed(ctx, f); err != nil {
+		return err
+	}
+	if err := r.pause(ctx, warm); err != nil {
+		return err
+	}
+	return r.step(ctx, name, f.Rate, func() error { return r.fed(ctx) })
+}
+
 // held is the share of a rate that must arrive for it to be held.
 const held = 0.95
 
 // ramp raises the rate by itself, step by step, until less arrives.
 func ramp(ctx context.Context, r *run) error {
-	if err := r.prepare(ctx, r.Shape, 10*events(r.Rate, r.Duration)); err != nil {
+	if err := r.prepare(ctx, r.Shape, 10*events(r.Rate, warm+r.Duration)); err != nil {
 		return err
 	}
 	if err := r.ready(ctx); err != nil {
 		return err
 	}
 	for rate := r.Rate; ; rate += r.Rate {
-		err := r.step(ctx, fmt.Sprintf("%.0f/s", rate), rate, func() error {
-			if err := r.cloud.Feed(ctx, cloud.Feed{Rate: rate, For: r.Duration}); err != nil {
-				return err
-			}
-			return r.fed(ctx)
-		})
-		if err != nil {
+		if err := r.settled(ctx, fmt.Sprintf("%.0f/s", rate), cloud.Feed{Rate: rate}); err != nil {
 			return err
 		}
 		if last := r.steps[len(r.steps)-1]; last.Events < held*rate {

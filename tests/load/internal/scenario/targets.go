@@ -20,7 +20,7 @@ const (
 
 // targets holds the report against those targets that its scenario can judge.
 func targets(r *run, out report.Report) []report.Target {
-	medium := r.Shape == cloud.Medium && r.Format == cloud.CloudTrail
+	medium := r.Shape == cloud.Medium && r.Format == cloud.Trail
 	switch {
 	case r.Scenario == "tiny":
 		return []report.Target{{

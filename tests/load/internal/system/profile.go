@@ -18,16 +18,16 @@ import (
 // slice, as nobody knows beforehand how long it takes.
 const slice = 5 * time.Second
 
-// Profiler takes CPU profiles of all members, until it is stopped. They are
-// kept as they are and read at the end, so that reading them costs the run
-// nothing.
+// Profiler takes CPU profiles of members, until it is stopped. They are kept
+// as they are and read at the end, so that reading them costs the run nothing.
 type Profiler struct {
 	mu       sync.Mutex
 	profiles []raw
 	errs     []error
 
-	stop context.CancelFunc
-	work conc.WaitGroup
+	followed map[*Member]bool
+	done     chan struct{} // closed when no more profiles are wanted
+	work     conc.WaitGroup
 }
 
 // raw is one profile of one member, as it came.
@@ -36,20 +36,30 @@ type raw struct {
 	body   []byte
 }
 
-// Profile starts to profile the members that run now.
-func (s *System) Profile(ctx context.Context) *Profiler {
-	ctx, stop := context.WithCancel(ctx)
-	p := &Profiler{stop: stop}
-	for _, m := range s.members {
-		p.work.Go(func() { p.follow(ctx, m) })
+// NewProfiler returns one that follows nobody yet.
+func NewProfiler() *Profiler {
+	return &Profiler{followed: map[*Member]bool{}, done: make(chan struct{})}
+}
+
+// Follow profiles those of the members that are not followed already.
+func (p *Profiler) Follow(ctx context.Context, members []*Member) {
+	for _, m := range members {
+		if !p.followed[m] {
+			p.followed[m] = true
+			p.work.Go(func() { p.follow(ctx, m) })
+		}
 	}
-	return p
 }
 
 // follow takes profiles one after the other. The last one is taken to its end.
 func (p *Profiler) follow(ctx context.Context, m *Member) {
-	for ctx.Err() == nil {
-		body, err := get(context.WithoutCancel(ctx), fmt.Sprintf("%s?seconds=%d", m.profiles, slice/time.Second))
+	for {
+		select {
+		case <-p.done:
+			return
+		default:
+		}
+		body, err := get(ctx, fmt.Sprintf("%s?seconds=%d", m.profiles, slice/time.Second))
 		p.mu.Lock()
 		if err != nil {
 			p.errs = append(p.errs, fmt.Errorf("profile of %s: %w", m.Name(), err))
@@ -83,7 +93,7 @@ func get(ctx context.Context, url string) ([]byte, error) {
 // Stop ends the profiling, within a slice, and returns what the profiles say.
 // The error tells of those that could not be had.
 func (p *Profiler) Stop() (Work, error) {
-	p.stop()
+	close(p.done)
 	p.work.Wait()
 	w := Work{}
 	for _, r := range p.profiles {

@@ -160,11 +160,7 @@ func (s *System) Add(ctx context.Context, stage string) error {
 		return err
 	}
 	m.profiles = "http://" + m.admin + "/debug/pprof/profile"
-	err = s.run(m, func(c process.Command) (*process.Process, error) {
-		c.Path, c.Args = filepath.Join(s.options.Binaries, binary), append(args, "--config", path)
-		return process.Start(c)
-	})
-	if err != nil {
+	if err := s.run(m, binary, append(args, "--config", path)...); err != nil {
 		return err
 	}
 	return s.ready(ctx, m, "http://"+m.admin+"/readyz")
@@ -197,13 +193,16 @@ func (s *System) configure(m *Member) (path string, err error) {
 }
 
 // run starts a member with a log of its own.
-func (s *System) run(m *Member, start func(process.Command) (*process.Process, error)) error {
+func (s *System) run(m *Member, binary string, args ...string) error {
 	log, err := os.Create(filepath.Join(s.options.Folder, m.Name()+".log"))
 	if err != nil {
 		return err
 	}
 	defer log.Close() // the process has its own descriptor
-	if m.Process, err = start(process.Command{Env: s.options.Env, Log: log}); err != nil {
+	m.Process, err = process.Start(process.Command{
+		Path: filepath.Join(s.options.Binaries, binary), Args: args, Env: s.options.Env, Log: log,
+	})
+	if err != nil {
 		return err
 	}
 	s.members = append(s.members, m)
@@ -259,7 +258,11 @@ func (s *System) startBus(ctx context.Context) error {
 		if err := os.MkdirAll(n.Folder, 0o700); err != nil {
 			return err
 		}
-		if err := s.run(m, func(c process.Command) (*process.Process, error) { return n.Start(s.options.Binaries, c) }); err != nil {
+		path, err := n.Configure()
+		if err != nil {
+			return err
+		}
+		if err := s.run(m, process.NATSServer, "-c", path); err != nil {
 			return err
 		}
 		urls = append(urls, n.URL())
