@@ -33,6 +33,10 @@ func Encode(record arrow.Record) ([]byte, error) {
 func EncodeIn(mem memory.Allocator, record arrow.Record) ([]byte, error) {
 	e := encoders.Get().(encoder)
 	s := e.stream(record.Schema())
+	if body := s.fill(mem, record); body != nil {
+		encoders.Put(e)
+		return body, nil
+	}
 	s.mem, s.body = mem, nil
 	if err := s.writer.Write(record); err != nil { // then its writer is used no more
 		if s.body != nil {
@@ -70,8 +74,26 @@ func (e encoder) stream(schema *arrow.Schema) *stream {
 type stream struct {
 	writer *ipc.Writer
 	schema []byte
+	layout *layout // nil before the first batch
+	pieces []piece // scratch of fill
 	mem    memory.Allocator
 	body   []byte
+}
+
+// fill makes the stream of a record by the layout of an earlier one. It returns
+// nil for a record that the writer must see to.
+func (s *stream) fill(mem memory.Allocator, record arrow.Record) []byte {
+	if s.layout == nil {
+		return nil
+	}
+	buffers, ok := pieces(s.pieces[:0], record)
+	defer func() { clear(buffers); s.pieces = buffers }() // they are kept by nobody
+	if !ok {
+		return nil
+	}
+	size := len(s.schema) + len(s.layout.meta) + bodySize(buffers) + len(endOfStream)
+	body := append(mem.Allocate(size)[:0], s.schema...)
+	return append(s.layout.append(body, record, buffers), endOfStream...)
 }
 
 // WritePayload takes a message of the writer: the schema's, then one for each
@@ -85,6 +107,9 @@ func (s *stream) WritePayload(p ipc.Payload) error {
 		return nil
 	case s.body != nil:
 		return errors.New("a column has a dictionary")
+	}
+	if s.layout == nil && parseRecordBatch(parseMessage(meta.Bytes()).header).rows > 0 {
+		s.layout = newLayout(meta.Bytes())
 	}
 	size := len(s.schema) + prefix + padded(meta.Len()) + int(parseMessage(meta.Bytes()).bodyLength) + len(endOfStream)
 	s.body = append(s.mem.Allocate(size)[:0], s.schema...)

@@ -49,6 +49,15 @@ func (t table) follow(number int) int {
 	return 0
 }
 
+// vector returns the place of the first element of a vector; 0 when the field is
+// absent.
+func (t table) vector(number int) int {
+	if at := t.follow(number); at > 0 {
+		return at + 4
+	}
+	return 0
+}
+
 // pairs returns a vector of structures of two numbers each; empty when the
 // field is absent.
 func (t table) pairs(number int) pairs {

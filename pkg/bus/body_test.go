@@ -27,7 +27,7 @@ func plainBody(msg message) ([]byte, error) {
 
 // TestBodiesAreTheirOwn has bodies come and go in shared memory, many at once.
 func TestBodiesAreTheirOwn(t *testing.T) {
-	raw, rows := batchtest.Part(t)
+	raw, rows := batchtest.Part(t, batchtest.Records)
 	for range 4 {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +56,7 @@ func TestBodiesAreTheirOwn(t *testing.T) {
 }
 
 func TestDecodeSnappyRefuses(t *testing.T) {
-	raw, _ := batchtest.Part(t)
+	raw, _ := batchtest.Part(t, batchtest.Records)
 	body, err := encodeSnappy(raw.NewSlice(0, 2))
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func TestAllocations(t *testing.T) {
 	f(vpcflow.Format(), g.VPCFlow(500))
 	f(guardduty.Format(), g.GuardDuty(100))
 
-	_, record := batchtest.Part(t)
+	_, record := batchtest.Part(t, batchtest.Records)
 	rows, err := rowjson.New(record)
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ const connectionName = "org-trail"
 
 // rawOverBus is the hop of a part: there compression counts most.
 func rawOverBus(t *testing.T, b *bus.Bus) Step {
-	raw, _ := batchtest.Part(t)
+	raw, _ := batchtest.Part(t, batchtest.Records)
 	plain, err := batch.Encode(raw)
 	if err != nil {
 		t.Fatal(err)

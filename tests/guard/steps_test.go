@@ -132,7 +132,7 @@ func reading(t *testing.T) []Step {
 
 // carrying are the steps between the stages, but for the bus itself.
 func carrying(t *testing.T) []Step {
-	raw, rows := batchtest.Part(t)
+	raw, rows := batchtest.Part(t, batchtest.Records)
 	return []Step{roundTrip(t, "raw batch to bytes and back", raw), roundTrip(t, "rows batch to bytes and back", rows)}
 }
 
@@ -169,7 +169,7 @@ func roundTrip(t *testing.T, name string, record arrow.Record) Step {
 
 // writing are the steps from rows to a call.
 func writing(t *testing.T) []Step {
-	_, record := batchtest.Part(t)
+	_, record := batchtest.Part(t, batchtest.Records)
 	body, err := appendRows(nil, record)
 	if err != nil {
 		t.Fatal(err)

@@ -19,10 +19,11 @@ import (
 // Records is how many CloudTrail records a part of an object has.
 const Records = 550
 
-// Part makes a part of a CloudTrail object: its records, and their rows.
-func Part(tb testing.TB) (raw, rows arrow.Record) {
+// Part makes a part of a CloudTrail object with so many records: these, and
+// their rows.
+func Part(tb testing.TB, n int) (raw, rows arrow.Record) {
 	tb.Helper()
-	object := samplelog.New(1, time.Unix(1_800_000_000, 0)).CloudTrail(Records)
+	object := samplelog.New(1, time.Unix(1_800_000_000, 0)).CloudTrail(n)
 	plain, err := gzip.NewReader(bytes.NewReader(object.Body))
 	if err != nil {
 		tb.Fatal(err)
@@ -55,7 +56,7 @@ func Part(tb testing.TB) (raw, rows arrow.Record) {
 // Benchmark runs a benchmark for the records of a part and for its rows, and
 // reports what one of them takes.
 func Benchmark(b *testing.B, f func(b *testing.B, record arrow.Record)) {
-	raw, rows := Part(b)
+	raw, rows := Part(b, Records)
 	run := func(name string, record arrow.Record) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
