@@ -68,7 +68,7 @@ func (m Metrics) By(name, label string) map[string]float64 {
 		if !ok {
 			continue
 		}
-		_, rest, ok := strings.Cut("{"+labels, label+`="`) // a label begins behind { or ,
+		_, rest, ok := strings.Cut(","+labels, ","+label+`="`) // the comma: le is the end of table
 		if !ok {
 			continue
 		}

@@ -45,6 +45,7 @@ bus_bytes_total{stream="RAW"} 10
 bus_bytes_total{kind="x",stream="ROWS-a"} 5
 bus_bytes_total{kind="y",stream="ROWS-a"} 1.5e3
 bus_bytes_total_other{stream="RAW"} 7
+lag_bucket{table="AWSVPCFlow",le="0.5"} 3
 up 1
 `
 	for range 2 { // two processes
@@ -55,6 +56,9 @@ up 1
 	by := m.By("bus_bytes_total", "stream")
 	if len(by) != 2 || by["RAW"] != 20 || by["ROWS-a"] != 3010 {
 		t.Errorf("By stream = %v", by)
+	}
+	if by := m.By("lag_bucket", "le"); len(by) != 1 || by["0.5"] != 6 {
+		t.Errorf("By le = %v", by)
 	}
 	if got := m.Sum("bus_bytes_total"); got != 3030 {
 		t.Errorf("Sum = %v; want 3030", got)
