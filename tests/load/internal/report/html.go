@@ -18,7 +18,7 @@ var pageTemplate = template.Must(template.New("report").Parse(pageText))
 // page is what the template shows.
 type page struct {
 	Subject, Occasion, Verdict, TargetsMet string
-	Exact, AllMet                          bool
+	Exact, Uncounted, AllMet               bool
 	Lost, Doubled                          string
 	Figures                                []figure
 	Warnings                               []string
@@ -35,7 +35,7 @@ type figure struct{ Value, Unit, Name, Note string }
 func (r Report) WriteHTML(w io.Writer) error {
 	return pageTemplate.Execute(w, page{
 		Subject: r.subject(), Occasion: r.occasion(), Verdict: r.verdict(), TargetsMet: r.targetsMet(), Exact: r.Exact(), AllMet: r.met() == len(r.Targets),
-		Lost: count(r.Counts.Lost), Doubled: count(r.Counts.Doubled),
+		Uncounted: r.Counts.Unknown, Lost: r.Counts.lost(), Doubled: r.Counts.doubled(),
 		Figures: r.figures(), Warnings: r.warnings(), Targets: r.targetTable(), Charts: r.charts(), Tables: r.tables(),
 	})
 }

@@ -52,6 +52,9 @@ type Machine struct {
 
 // Counts are exact, row by row. Lost and Doubled must be 0.
 type Counts struct {
+	// Unknown says that the events were not the harness's own: nobody counted
+	// what was lost or doubled.
+	Unknown bool  `json:"unknown,omitempty"`
 	Objects int64 `json:"objects"`
 	Events  int64 `json:"events"`
 	// LogBytes are the events' bytes decompressed, ObjectBytes as they lay in

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -158,5 +160,17 @@ func TestWriteKeepsWhatItCouldWrite(t *testing.T) {
 	paths, err := r.Write(t.TempDir())
 	if err == nil || len(paths) != 2 {
 		t.Errorf("wrote %v, %v; want the text and the page, and an error", paths, err)
+	}
+}
+
+// A run on somebody's own queues claims nothing about what it did not count.
+func TestUncounted(t *testing.T) {
+	r := Report{Scenario: "real", Counts: Counts{Unknown: true}}
+	var text, page bytes.Buffer
+	if err := errors.Join(r.WriteText(&text), r.WriteHTML(&page)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(text.String(), "NOT COUNTED  lost unknown, doubled unknown") || strings.Contains(page.String(), `class="verdict bad"`) {
+		t.Errorf("got %.300s", text.String())
 	}
 }

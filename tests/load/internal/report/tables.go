@@ -83,8 +83,12 @@ func (r Report) countTable() table {
 	t.add("", "objects", count(c.Objects), each(c.ObjectBytes, c.Objects, "compressed"))
 	t.add("", "events", count(c.Events), each(c.LogBytes, c.Events, "uncompressed"))
 	t.add("", "arrived", count(c.Arrived), "")
-	t.add(zeroIsGood(c.Lost), "lost", count(c.Lost), "")
-	t.add(zeroIsGood(c.Doubled), "doubled", count(c.Doubled), "")
+	if c.Unknown {
+		t.add("", "lost and doubled", c.lost(), "")
+	} else {
+		t.add(zeroIsGood(c.Lost), "lost", c.lost(), "")
+		t.add(zeroIsGood(c.Doubled), "doubled", c.doubled(), "")
+	}
 	t.add(bad(c.Dead != 0), "dead letters", count(c.Dead), "")
 	t.add(bad(c.Queue != 0), "left on the queue", count(c.Queue), "")
 	return t

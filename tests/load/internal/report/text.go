@@ -41,10 +41,13 @@ func (r Report) WriteText(w io.Writer) error {
 // headline is the whole run in a line.
 func (r Report) headline() string {
 	state := "FAILED"
-	if r.Exact() {
+	switch {
+	case r.Counts.Unknown:
+		state = "NOT COUNTED"
+	case r.Exact():
 		state = "EXACT"
 	}
-	parts := []string{fmt.Sprintf("lost %s, doubled %s", count(r.Counts.Lost), count(r.Counts.Doubled)),
+	parts := []string{fmt.Sprintf("lost %s, doubled %s", r.Counts.lost(), r.Counts.doubled()),
 		number(r.Rates.Events) + " events/s",
 		fmt.Sprintf("lag p50 %s, p99 %s", millis(r.Lag.P50), millis(r.Lag.P99))}
 	if met := r.targetsMet(); met != "" {

@@ -14,6 +14,8 @@ func (r Report) Exact() bool {
 // verdict is the report's first words.
 func (r Report) verdict() string {
 	switch c := r.Counts; {
+	case c.Unknown:
+		return "what was lost or doubled was not counted"
 	case c.Events == 0:
 		return "no events were fed"
 	case c.Lost != 0 && c.Doubled != 0:
@@ -24,6 +26,17 @@ func (r Report) verdict() string {
 		return "events were doubled"
 	}
 	return "every event arrived exactly once"
+}
+
+// lost and doubled are the counts that must be 0, in words.
+func (c Counts) lost() string    { return c.known(c.Lost) }
+func (c Counts) doubled() string { return c.known(c.Doubled) }
+
+func (c Counts) known(n int64) string {
+	if c.Unknown {
+		return "unknown"
+	}
+	return count(n)
 }
 
 // subject says what was run.

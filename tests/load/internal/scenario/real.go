@@ -118,7 +118,7 @@ func (r *run) realReport(ctx context.Context, points []report.Point) (report.Rep
 		Notes: append(r.notes, "run on real clouds: the harness fed nothing, so what was lost or doubled it cannot count; logferry audit tells what is missing",
 			"rates, lag and dead letters are what Logferry says of itself; lag is known as closely as the buckets of its histogram"),
 	}
-	out.Counts.Dead = int64(delta(metricDead))
+	out.Counts.Unknown, out.Counts.Dead = true, int64(delta(metricDead))
 	perEvent(out, max(delta(metricRows), 1))
 	return out, nil
 }
