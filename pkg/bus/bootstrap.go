@@ -23,7 +23,7 @@ const (
 	// many may wait for somebody to mend a permission: they must not stop the
 	// others.
 	maxPendingObjects = 65_536
-	maxPendingBatches = 1024
+	maxPendingBatches = 8192
 )
 
 // dedupeWindow is how long the bus remembers message ids: several times the

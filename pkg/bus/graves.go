@@ -189,7 +189,10 @@ func (b *Bus) Dismiss(ctx context.Context, l Letter) error {
 		return err
 	}
 	if err = stream.DeleteMsg(ctx, l.Sequence); err == nil {
-		return nil
+		if b.server == nil {
+			return nil
+		}
+		return b.server.keep(streamDead) // the server may have rewritten what lies beside it
 	}
 	if _, gone := stream.GetMsg(ctx, l.Sequence); errors.Is(gone, jetstream.ErrMsgNotFound) {
 		return nil

@@ -131,6 +131,7 @@ func (l *Ledger) patiently(ctx context.Context, f func(context.Context) error) e
 		if err == nil || fault.IsPermanent(err) || ctx.Err() != nil {
 			return err
 		}
+		l.bus.forgetHandle(streamLedger) // how it may be asked can have changed
 		if attempt == 3 {
 			l.bus.log.Warn("the ledger does not answer; trying again", "err", err)
 		}

@@ -61,10 +61,11 @@ const (
 const encodingSnappy = "snappy"
 
 // layoutKey is the key in the streams' metadata that tells the version of
-// their layout: names, subjects, retention.
+// their layout: names, subjects, retention, and how objects are cut into parts,
+// for what another version has sent of an object would not fit what comes after.
 const (
 	layoutKey     = "logferry-layout"
-	layoutVersion = "2"
+	layoutVersion = "3"
 )
 
 // wireVersion is the version of the wire contract that messages carry.

@@ -28,6 +28,13 @@ func (b *Bus) handle(ctx context.Context, name string) (jetstream.Stream, error)
 	return stream, nil
 }
 
+// forgetHandle has a stream looked up again.
+func (b *Bus) forgetHandle(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.handles, name)
+}
+
 // quietTime is how long a scan waits for a message before it looks whether
 // there still is one.
 const quietTime = time.Second

@@ -290,10 +290,15 @@ func (d *delivery[T]) Context(ctx context.Context) context.Context {
 
 // Ack returns once the acknowledgement is on its way. One that does not arrive
 // costs work, and nothing else: the delivery comes again, and what it has led to
-// is known to the bus and to the ledger.
-func (d *delivery[T]) Ack(context.Context) error {
+// is known to the bus and to the ledger. That of an object must arrive: until an
+// object of one part is done, nothing else tells that it was sent, and it could
+// be found missing when it is read again.
+func (d *delivery[T]) Ack(ctx context.Context) error {
 	failpoint.Hit("bus.ack")
 	defer d.source.release(d)
+	if d.source.stream == streamObjects {
+		return d.msg.DoubleAck(ctx)
+	}
 	return d.msg.Ack()
 }
 

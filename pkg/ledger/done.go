@@ -77,7 +77,7 @@ func (t *Tracker) enterOnce(ctx context.Context, batch []*passage) error {
 	for i, p := range batch {
 		t.mu.Lock()
 		total, known := p.account.Total(), p.account.IsDone()
-		p.entered = p.entered || known && p.awaited // its only part has settled it
+		p.entered = p.entered || known && p.awaited && p.account.Fetched() == nil // its only part has settled it
 		t.mu.Unlock()
 		entries[i] = entryOf(p.object.GetId(), total)
 		if known {

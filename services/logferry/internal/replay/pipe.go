@@ -63,6 +63,14 @@ func (p *parcel) Value() (*batch.Batch, error) {
 	return &batch.Batch{Meta: p.batch.Meta, Record: p.batch.Record}, nil
 }
 
+// Size implements [stage.Sized]: the memory of the rows' buffers.
+func (p *parcel) Size() (n int64) {
+	for _, column := range p.batch.Record.Columns() {
+		n += int64(column.Data().SizeInBytes())
+	}
+	return n
+}
+
 // Attempt is always the first: what is given back is parsed again.
 func (p *parcel) Attempt() int { return 1 }
 

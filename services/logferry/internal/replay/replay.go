@@ -196,6 +196,9 @@ func (r *run) wants(name string) bool {
 	return false
 }
 
+// maxRecords is how many bytes of records are held while their rows are written.
+const maxRecords = 16 << 20
+
 // runStages runs the stages until their sources or ctx end.
 func (r *run) runStages(ctx context.Context, env *app.Env, rows *writer.Apart) error {
 	pace := &pace{rate: r.Rate}
@@ -208,7 +211,7 @@ func (r *run) runStages(ctx context.Context, env *app.Env, rows *writer.Apart) e
 		}
 		between := newPipe()
 		parse := parser.Stage(env, from, between, r.replay.Account())
-		parse.Workers = env.Config.Writer.InFlight // each waits for its rows
+		parse.Workers, parse.Room = env.Config.Writer.InFlight, maxRecords // each waits for its rows
 		write := paced(ctx, pace, rows.Stage(between))
 		write.Grace = 0 // the parser's is over by then
 		writing, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -58,6 +58,14 @@ func (d *delivery) Value() (*batch.Batch, error) {
 	return b, nil
 }
 
+// Size implements [stage.Sized].
+func (d *delivery) Size() int64 {
+	if sized, ok := d.Delivery.(stage.Sized); ok {
+		return sized.Size()
+	}
+	return 0
+}
+
 func (d *delivery) Letter() stage.DeadLetter {
 	l := d.Delivery.Letter()
 	if d.from.to != "" {
