@@ -60,7 +60,7 @@ type Options struct {
 	Env []string
 	// Binaries is the folder where [process.Build] has put them.
 	Binaries string
-	// Folder gets configurations, logs and the bus's data.
+	// Folder gets configurations, logs and, until the end, the bus's data.
 	Folder string
 }
 
@@ -89,6 +89,7 @@ func (m *Member) Name() string {
 type System struct {
 	options Options
 	members []*Member
+	data    []string // folders of the bus that end with the system
 }
 
 // Start runs the system and returns once all of it is ready. What was started
@@ -106,6 +107,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if o.Layout == One {
 		if !o.OwnBus {
 			s.options.Config.Bus.Store = filepath.Join(o.Folder, "bus")
+			s.data = append(s.data, s.options.Config.Bus.Store)
 		}
 		return s, s.Add(ctx, everything)
 	}
@@ -228,7 +230,7 @@ func (s *System) Check() error {
 	return nil
 }
 
-// Stop ends all processes, the bus last. The error tells which did not end
+// Stop ends all processes, the bus last, and removes its data. The error tells which did not end
 // well.
 func (s *System) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
@@ -239,7 +241,10 @@ func (s *System) Stop(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	s.members = nil
+	for _, folder := range s.data {
+		errs = append(errs, os.RemoveAll(folder))
+	}
+	s.members, s.data = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -255,6 +260,7 @@ func (s *System) startBus(ctx context.Context) error {
 	var urls []string
 	for i, n := range nodes {
 		m := &Member{Stage: busStage, Replica: i + 1, profiles: "http://" + n.Profiles + "/debug/pprof/profile"}
+		s.data = append(s.data, n.Store())
 		if err := os.MkdirAll(n.Folder, 0o700); err != nil {
 			return err
 		}
