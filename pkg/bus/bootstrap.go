@@ -201,11 +201,19 @@ func (b *Bus) ensureStream(ctx context.Context, config jetstream.StreamConfig) e
 		_, err := b.js.CreateOrUpdateStream(ctx, config)
 		return err
 	})
+	var refused *jetstream.APIError
+	if errors.As(err, &refused) && refused.ErrorCode == noStorage {
+		return fmt.Errorf("create stream %s: %w: the server has no room for %d bytes; lower bus.max_bytes, or raise max_file_store of the server or free its disk", config.Name, err, config.MaxBytes)
+	}
 	if err != nil {
 		return fmt.Errorf("create stream %s: %w", config.Name, err)
 	}
 	return nil
 }
+
+// noStorage is the code by which a server refuses a stream that it may not have
+// room for.
+const noStorage = jetstream.ErrorCode(10047)
 
 func (b *Bus) ensureBucket(ctx context.Context, config jetstream.KeyValueConfig) error {
 	config.Replicas = b.config.Replicas
