@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/sourcegraph/conc"
@@ -42,10 +41,6 @@ func Serve(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if o.Memory == 0 {
 		o.Memory = defaultMemory
 	}
-	// Most of the memory is objects that were made beforehand. To look through it
-	// often would take time from what is measured.
-	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(2*o.Memory + 1<<30)
 	ctx, cancel := context.WithCancel(ctx)
 	var wg conc.WaitGroup
 	defer wg.Wait()
