@@ -55,13 +55,13 @@ func formats() []format {
 			name: "cloudtrail", usual: 2000,
 			log: 1364, object: 140, raw: 217, rows: 254, json: 1424, posted: 181,
 			objectFixed: 860, rawFixed: 1400, rowsFixed: 3880, partEvents: 417, callFill: 0.70,
-			perEvent: services{0.9, 4.8, 5.0, 5.9},
+			perEvent: services{0.8, 3.7, 3.6, 5.6},
 		},
 		{
 			name: "vpcflow", usual: 2000,
 			log: 115, object: 25, raw: 47, rows: 67, json: 332, posted: 42,
 			objectFixed: 234, rawFixed: 359, rowsFixed: 2556, partEvents: 714, callFill: 0.88,
-			perEvent: services{0.4, 1.2, 1.2, 1.8},
+			perEvent: services{0.4, 0.9, 0.9, 1.7},
 		},
 	}
 }
@@ -77,7 +77,7 @@ func formatNamed(name string) (format, bool) {
 
 // perObject is the CPU time of an object in each service besides its events:
 // that of tiny objects, in four processes, less their events.
-func perObject() services { return services{222, 262, 245, 205} }
+func perObject() services { return services{159, 179, 155, 153} }
 
 // What the bus costs: a cluster of three nodes that keep three copies.
 const (
