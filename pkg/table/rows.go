@@ -54,8 +54,9 @@ type Rows struct {
 // from [Schema].
 func NewRows(schema *arrow.Schema) *Rows { return NewRowsIn(memory.DefaultAllocator, schema) }
 
-// NewRowsIn is NewRows with the memory that mem gives: it gets it back, for the
-// most part, when the batches are released.
+// NewRowsIn is NewRows with memory from mem, which gets it back when the batches
+// are released: for the most part, and with blocks that are not its own. A pool
+// takes that; an allocator that keeps account does not.
 func NewRowsIn(mem memory.Allocator, schema *arrow.Schema) *Rows {
 	r := &Rows{schema: schema, columns: make([]column, schema.NumFields())}
 	for i, f := range schema.Fields() {

@@ -19,7 +19,6 @@ import (
 	"github.com/logferry/logferry/tests/load/internal/report"
 	"github.com/logferry/logferry/tests/load/internal/scenario"
 	"github.com/logferry/logferry/tests/load/internal/system"
-	"github.com/logferry/logferry/tests/process"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -126,10 +125,6 @@ func load(ctx context.Context, args []string) error {
 		return err
 	}
 	if c.Binaries, err = filepath.Abs(filepath.Join("bin", "load", "binaries")); err != nil {
-		return err
-	}
-	fmt.Fprintln(os.Stderr, "building the services and a NATS server")
-	if err := process.Build(ctx, c.Binaries); err != nil {
 		return err
 	}
 	if c.real != "" {

@@ -40,7 +40,7 @@ func build(dir string, tags []string) error {
 	if os.Getenv("LOGFERRY_RACE") != "" {
 		flags = append(flags, "-race")
 	}
-	return process.Build(context.Background(), dir, flags...)
+	return process.Build(context.Background(), dir, process.All(), flags...)
 }
 
 // binary returns the path of a binary that [Main] has built.

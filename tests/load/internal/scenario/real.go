@@ -40,6 +40,9 @@ func Real(ctx context.Context, s Settings, config string) (_ report.Report, err 
 	r.Scenario = "real"
 	r.Duration = cmp.Or(r.Duration, realDuration)
 	r.Layout = cmp.Or(r.Layout, system.One)
+	if err := r.build(ctx); err != nil {
+		return report.Report{}, err
+	}
 	folder := filepath.Join(r.Folder, "system")
 	if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o700)); err != nil {
 		return report.Report{}, err

@@ -16,6 +16,7 @@ import (
 	"github.com/logferry/logferry/tests/load/internal/cloud"
 	"github.com/logferry/logferry/tests/load/internal/report"
 	"github.com/logferry/logferry/tests/load/internal/system"
+	"github.com/logferry/logferry/tests/process"
 )
 
 // Settings are what a user chooses. What is left zero is the scenario's own.
@@ -96,6 +97,10 @@ func Run(ctx context.Context, s Settings) (_ report.Report, err error) {
 	s.Shape = cmp.Or(s.Shape, p.shape, cloud.Medium)
 	s.Format = cmp.Or(s.Format, cloud.Trail)
 	r := &run{Settings: s, plan: p, config: app.DefaultConfig(), began: time.Now()}
+	if err := r.build(ctx); err != nil {
+		return report.Report{}, err
+	}
+	r.began = time.Now()
 	if err := r.open(ctx); err != nil {
 		return report.Report{}, err
 	}
@@ -104,6 +109,12 @@ func Run(ctx context.Context, s Settings) (_ report.Report, err error) {
 		return report.Report{}, err
 	}
 	return r.report(ctx)
+}
+
+// build builds what the run's layout needs.
+func (r *run) build(ctx context.Context) error {
+	r.say("building %s", strings.Join(r.Layout.Binaries(), ", "))
+	return process.Build(ctx, r.Binaries, r.Layout.Binaries())
 }
 
 func find(name string) (plan, error) {

@@ -35,6 +35,14 @@ const (
 	Cluster Layout = "cluster"
 )
 
+// Binaries returns what a system of that layout runs, for [process.Build].
+func (l Layout) Binaries() []string {
+	if l == One {
+		return []string{process.Everything}
+	}
+	return append(process.Services(), process.NATSServer)
+}
+
 // Layouts returns all layouts.
 func Layouts() []Layout { return []Layout{One, Separate, Cluster} }
 
