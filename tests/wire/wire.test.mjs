@@ -72,7 +72,7 @@ test("streams of work keep what is delivered for the replay window", async () =>
     assert.equal(config.discard, "old");
     assert.equal(config.storage, "file");
     assert.equal(config.duplicate_window, hours(1));
-    assert.equal(config.metadata["logferry-layout"], "2");
+    assert.equal(config.metadata["logferry-layout"], "3");
     assert.ok(config.max_bytes > 0, `${stream} is bounded in bytes`);
     assert.ok(config.max_age > 0, `${stream} is bounded in age`);
   }
