@@ -50,6 +50,9 @@ type Connection struct {
 	Destination string `yaml:"destination"`
 	// Ack is AckDelivered (the default) or AckStored.
 	Ack string `yaml:"ack,omitempty"`
+	// Paused keeps the pollers from the queues: what is there waits. What was
+	// received before is carried on.
+	Paused bool `yaml:"paused,omitempty"`
 }
 
 // Queues returns all queue URLs of the connection.
