@@ -26,7 +26,7 @@ type Blueprint struct {
 	Topic        *Topic
 	Rule         *EventRule
 	Notification *Notification
-	Provider     *Provider
+	Providers    []Provider
 	Role         Role
 	Trail        *Trail
 	FlowLogs     []FlowLog
@@ -34,6 +34,9 @@ type Blueprint struct {
 
 	// Table is the Log Analytics table that a person is told of; empty for any.
 	Table string
+	// ExternalID is what whoever assumes the role presents; empty when tokens of
+	// a tenant do.
+	ExternalID string
 }
 
 // Key is the KMS key that the service encrypts its logs with.
@@ -52,6 +55,9 @@ type Bucket struct {
 	// Existing says that it must be there already; otherwise it is made when it
 	// is not.
 	Existing bool
+	// Encrypted says that a new bucket encrypts what comes with the [Key] by
+	// itself, because the service that writes its logs is told of no key.
+	Encrypted bool
 	// Statements are what its policy must hold beside what is there.
 	Statements []policy.Statement
 }
