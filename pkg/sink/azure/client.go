@@ -266,11 +266,12 @@ func (c *client) compress(runs []run) (*bytes.Buffer, error) {
 	}
 	defer c.gzips.Put(w)
 	w.Reset(body)
-	between, comma := []byte("["), []byte(",")
-	for _, r := range runs {
-		w.Write(between) // errors are kept for Close
+	w.Write([]byte("[")) // errors are kept for Close
+	for i, r := range runs {
+		if i > 0 {
+			w.Write([]byte(","))
+		}
 		w.Write(r.json())
-		between = comma
 	}
 	_, err := w.Write([]byte("]"))
 	if err := errors.Join(err, w.Close()); err != nil {

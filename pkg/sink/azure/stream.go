@@ -51,10 +51,7 @@ type stream struct {
 }
 
 func newStream(table string, to connection.Rule, rules map[string]*rule, c *client, o Options, destination string) *stream {
-	name := to.Stream
-	if name == "" {
-		name = "Custom-Logferry-" + table
-	}
+	name := StreamName(table, to)
 	s := &stream{
 		name: name, client: c, linger: o.Linger,
 		queue: make(chan *part), turn: make(chan struct{}, 1), landed: make(chan struct{}, 1),
