@@ -21,7 +21,7 @@ type Blueprint struct {
 
 	Key          *Key
 	Bucket       Bucket
-	DeadQueue    *Queue
+	DeadQueue    Queue // without a name: not wanted
 	Queue        Queue
 	Topic        *Topic
 	Rule         *EventRule

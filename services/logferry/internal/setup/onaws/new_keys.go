@@ -165,11 +165,11 @@ const (
 
 // deadQueue is where SQS puts what is received again and again. An existing
 // queue keeps the one it has, or has none.
-func (d draft) deadQueue() *Queue {
+func (d draft) deadQueue() Queue {
 	if d.ExistingQueue {
-		return nil
+		return Queue{}
 	}
-	return &Queue{
+	return Queue{
 		Name: d.Queue + deadSuffix, ARN: d.deadQueueARN(),
 		Attributes: map[string]string{
 			"MessageRetentionPeriod": strconv.Itoa(deadSeconds),
