@@ -62,11 +62,15 @@ type Resource interface {
 }
 
 // Plan returns what [Apply] would do. It stops at the first resource that
-// cannot be read.
+// cannot be read; when one was refused before, which is reason enough, without
+// an error.
 func Plan(ctx context.Context, resources []Resource) ([]Change, error) {
 	var changes []Change
 	for _, r := range resources {
 		c, err := r.Plan(ctx)
+		if err != nil && Refused(changes) != nil {
+			return changes, nil
+		}
 		if err != nil {
 			return changes, fmt.Errorf("look at %s: %w", r, err)
 		}
