@@ -25,7 +25,7 @@ var (
 	aliasPattern    = regexp.MustCompile(`^alias/[A-Za-z0-9/_-]{1,250}$`)
 	keyPattern      = regexp.MustCompile(`^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):key/[A-Za-z0-9-]+$`)
 	principals      = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::\d{12}:(root|(role|user)/[\w+=,.@/-]+)$`)
-	externalPattern = regexp.MustCompile(`^[\w+=,.@:/-]{2,1224}$`)
+	externalPattern = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 	guidPattern     = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	orgPattern      = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 	vpcPattern      = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
@@ -95,6 +95,14 @@ func (c *checker) region(field, region string) {
 	}
 	c.require(connection.Partition(region) == c.where.Partition, field,
 		"%s is of the partition %s, and the credentials are of %s; use credentials of that partition", region, connection.Partition(region), c.where.Partition)
+}
+
+func (c *checker) regions(field string, regions []string) {
+	for i, region := range regions {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		c.region(field, region)
+		c.require(slices.Index(regions, region) == i, field, "%s is given twice; drop one", region)
+	}
 }
 
 // bucket checks the name by the rules of S3, and what follows from the type.
@@ -194,7 +202,7 @@ func (c *checker) principal() {
 		"must be an account's 12 digits or the ARN of its root, a role or a user, such as arn:%s:iam::111122223333:role/logferry", c.where.Partition)
 	c.require(m == nil || m[1] == c.where.Partition, "principal",
 		"is of another partition than %s, and roles are not assumed across partitions; use tenant and audience instead", c.where.Partition)
-	c.require(c.ExternalID == "" || externalPattern.MatchString(c.ExternalID), "external_id",
+	c.require(c.ExternalID == "" || externalPattern.MatchString(c.ExternalID) && len(c.ExternalID) <= 1224, "external_id",
 		"must be 2 to 1224 letters, digits and characters of +=,.@:/-_")
 }
 
@@ -215,9 +223,7 @@ func (c *checker) cloudTrail() {
 
 func (c *checker) vpcFlow() {
 	v := c.VPCFlow
-	for i, region := range v.Regions {
-		c.region(fmt.Sprintf("vpcflow.regions[%d]", i), region)
-	}
+	c.regions("vpcflow.regions", v.Regions)
 	c.vpcs()
 	c.require(slices.Contains([]string{"ALL", "ACCEPT", "REJECT"}, v.Traffic), "vpcflow.traffic", "must be ALL, ACCEPT or REJECT")
 	c.require(v.Interval == 60 || v.Interval == 600, "vpcflow.interval", "must be 60 or 600 seconds")
@@ -256,12 +262,11 @@ func (c *checker) vpcs() {
 // Source: https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_exportfindings.html
 func (c *checker) guardDuty() {
 	g := c.GuardDuty
+	c.regions("guardduty.regions", g.Regions)
 	for i, region := range g.Regions {
 		field := fmt.Sprintf("guardduty.regions[%d]", i)
-		c.region(field, region)
 		c.require(region == c.Region || !isOptIn(c.Region), field,
-			"GuardDuty of %s cannot write to a bucket in %s, a region that accounts opt in to; write another bucket region, or make a set-up for each", region, c.Region)
-		c.require(slices.Index(g.Regions, region) == i, field, "%s is given twice; drop one", region)
+			"GuardDuty of %s cannot write to a bucket in %s, a region that accounts opt in to; choose another region for the bucket, or make a set-up for each", region, c.Region)
 	}
 	frequencies := []string{"FIFTEEN_MINUTES", "ONE_HOUR", "SIX_HOURS"}
 	c.require(slices.Contains(frequencies, g.Frequency), "guardduty.frequency", "must be one of %s", strings.Join(frequencies, ", "))
