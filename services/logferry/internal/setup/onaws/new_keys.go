@@ -36,9 +36,6 @@ func (s Spec) owner() string {
 }
 
 // keyPrefix is what the keys of the wanted objects begin with.
-// Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html,
-// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html,
-// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_exportfindings.html
 func (s Spec) keyPrefix() string {
 	switch {
 	case s.NotifyPrefix == none:
@@ -46,6 +43,14 @@ func (s Spec) keyPrefix() string {
 	case s.NotifyPrefix != "":
 		return s.NotifyPrefix
 	}
+	return s.logsPrefix()
+}
+
+// logsPrefix is where the service puts the logs of the type.
+// Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html,
+// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html,
+// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_exportfindings.html
+func (s Spec) logsPrefix() string {
 	logs := s.root() + "AWSLogs/" + s.owner() + "/"
 	switch {
 	case s.Type == CloudTrailType && s.CloudTrail.Organization != "":
@@ -136,17 +141,17 @@ func compact(value any) string {
 	return string(text)
 }
 
-// readPrefixes are what the keys that the role may read begin with: the logs, and
-// what the notifications name.
+// readPrefixes are what the keys that the role may read begin with: where the
+// service puts the logs, and what the notifications name if that is elsewhere.
 func (s Spec) readPrefixes() []string {
-	if s.Type == AnyType {
-		return []string{s.keyPrefix()}
-	}
-	logs := s.root() + "AWSLogs/"
-	if strings.HasPrefix(s.keyPrefix(), logs) {
+	logs, named := s.logsPrefix(), s.keyPrefix()
+	switch {
+	case strings.HasPrefix(named, logs) && s.Type != AnyType:
 		return []string{logs}
+	case strings.HasPrefix(logs, named) || s.Type == AnyType:
+		return []string{named}
 	}
-	return []string{logs, s.keyPrefix()}
+	return []string{logs, named}
 }
 
 // Times of the queue. A message that Logferry holds is kept hidden for as long
@@ -185,18 +190,20 @@ func (d draft) deadQueue() Queue {
 // is the default: Control Tower refuses queues that do not name it, and S3
 // needs no grant for it, as it would for a key.
 func (d draft) queue() Queue {
+	attributes := map[string]string{
+		"VisibilityTimeout":             strconv.Itoa(visibilitySeconds),
+		"ReceiveMessageWaitTimeSeconds": strconv.Itoa(waitSeconds),
+		"MessageRetentionPeriod":        strconv.Itoa(retentionSeconds),
+		"SqsManagedSseEnabled":          "true",
+	}
+	if !d.ExistingQueue {
+		attributes["RedrivePolicy"] = compact(map[string]any{
+			"deadLetterTargetArn": d.deadQueueARN(), "maxReceiveCount": maxReceives,
+		})
+	}
 	return Queue{
 		Name: d.Queue, ARN: d.queueARN(), Existing: d.ExistingQueue,
-		Attributes: map[string]string{
-			"VisibilityTimeout":             strconv.Itoa(visibilitySeconds),
-			"ReceiveMessageWaitTimeSeconds": strconv.Itoa(waitSeconds),
-			"MessageRetentionPeriod":        strconv.Itoa(retentionSeconds),
-			"SqsManagedSseEnabled":          "true",
-			"RedrivePolicy": compact(map[string]any{
-				"deadLetterTargetArn": d.deadQueueARN(), "maxReceiveCount": maxReceives,
-			}),
-		},
-		Statements: d.queueStatements(),
+		Attributes: attributes, Statements: d.queueStatements(),
 	}
 }
 
