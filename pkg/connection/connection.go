@@ -21,7 +21,8 @@ const (
 	AckStored = "stored"
 )
 
-// Connection is one AWS role with its queues.
+// Connection is one AWS role with its queues, or accounts whose event history
+// is read.
 type Connection struct {
 	// Name identifies the connection in subjects, metrics and logs: letters,
 	// digits, dash and underscore.
@@ -35,7 +36,8 @@ type Connection struct {
 	// WebIdentityTokenFile holds an OIDC token; the role is then assumed with
 	// AssumeRoleWithWebIdentity instead of the base credentials.
 	WebIdentityTokenFile string `yaml:"web_identity_token_file,omitempty"`
-	// QueueURL and QueueURLs name the SQS queues; at least one in all.
+	// QueueURL and QueueURLs name the SQS queues; at least one in all,
+	// unless there is a Lookup.
 	QueueURL  string   `yaml:"queue_url,omitempty"`
 	QueueURLs []string `yaml:"queue_urls,omitempty"`
 	// Region is the AWS region; empty: each queue URL tells its own.
@@ -44,6 +46,9 @@ type Connection struct {
 	Buckets []string `yaml:"buckets,omitempty"`
 	// RequesterPays lets the reader pay for requests to such buckets.
 	RequesterPays bool `yaml:"requester_pays,omitempty"`
+	// Lookup has CloudTrail's event history read, besides the queues or in their
+	// place.
+	Lookup Lookup `yaml:"lookup,omitempty"`
 	// Table is the destination table, or Auto (the default).
 	Table string `yaml:"table,omitempty"`
 	// Destination is the name of the destination.

@@ -31,13 +31,16 @@ func Validate(destinations []Destination, connections []Connection, tables []str
 		v.destination(d)
 	}
 	seen = map[string]bool{}
-	owners := map[string]int{} // of queues
+	owners := map[string]int{}             // of queues
+	readers := map[string]map[string]int{} // of event histories
 	for i, c := range connections {
 		v := validator{fmt.Sprintf("connections[%d]", i), tables, report}
 		v.name(c.Name, seen)
 		v.role(c)
 		v.queues(c)
 		v.alone(c, i, owners)
+		v.lookup(c, destinations)
+		v.once(c, i, readers)
 		v.buckets(c)
 		v.ack(c)
 		v.route(c, destinations)
@@ -87,8 +90,8 @@ func (v validator) role(c Connection) {
 	if c.RoleARN == "" {
 		const unused = "has no effect without role_arn; add role_arn or drop this"
 		v.require(c.ExternalID == "", "external_id", unused)
-		v.require(c.SessionName == "", "session_name", unused)
-		v.require(c.WebIdentityTokenFile == "", "web_identity_token_file", unused)
+		v.require(c.SessionName == "" || len(c.Lookup.Accounts) > 0, "session_name", unused)
+		v.require(c.WebIdentityTokenFile == "" || len(c.Lookup.Accounts) > 0, "web_identity_token_file", unused)
 	}
 	v.require(c.WebIdentityTokenFile == "" || c.ExternalID == "", "external_id",
 		"is not used with web_identity_token_file, since AWS takes none there; drop it")
@@ -97,7 +100,7 @@ func (v validator) role(c Connection) {
 // queues checks the queue URLs, and that they agree with region and role.
 func (v validator) queues(c Connection) {
 	v.require(c.Region == "" || regionPattern.MatchString(c.Region), "region", "is no AWS region; write one such as eu-west-1")
-	v.require(len(c.Queues()) > 0, "queue_url", "is missing; write https://sqs.<region>.amazonaws.com/<account>/<queue>")
+	v.require(len(c.Queues()) > 0 || c.Lookup.IsSet(), "queue_url", "is missing; write https://sqs.<region>.amazonaws.com/<account>/<queue>")
 	seen := map[string]bool{}
 	check := func(key, queue string) {
 		v.require(!seen[queue], key, "is given twice; drop one")
