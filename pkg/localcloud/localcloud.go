@@ -1,7 +1,7 @@
 // Package localcloud runs stand-ins of both clouds on the local host, faithful
-// enough to run Logferry against: S3, SQS and STS behind one HTTP endpoint,
-// Entra and the Logs Ingestion API behind one HTTPS endpoint. The demo, the
-// tests and the load harness use it.
+// enough to run Logferry against: S3, SQS, STS and CloudTrail's event history
+// behind one HTTP endpoint, Entra and the Logs Ingestion API behind one HTTPS
+// endpoint. The demo, the tests and the load harness use it.
 //
 //	      http, AWS_ENDPOINT_URL                https, own CA
 //	┌───────────────────────────┐       ┌─────────────────────────┐
@@ -25,6 +25,7 @@ import (
 	"github.com/logferry/logferry/pkg/localcloud/entra"
 	"github.com/logferry/logferry/pkg/localcloud/ingestion"
 	"github.com/logferry/logferry/pkg/localcloud/inject"
+	"github.com/logferry/logferry/pkg/localcloud/lookupevents"
 	"github.com/logferry/logferry/pkg/localcloud/s3"
 	"github.com/logferry/logferry/pkg/localcloud/sqs"
 	"github.com/logferry/logferry/pkg/localcloud/sts"
@@ -78,6 +79,8 @@ type Cloud struct {
 	STS       *sts.Server
 	Entra     *entra.Server
 	Ingestion *ingestion.Server
+	// History is CloudTrail's event history.
+	History *lookupevents.Server
 	// Faults decides which calls fail.
 	Faults *inject.Table
 
@@ -109,6 +112,7 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 	c.S3 = s3.New(s3.Options{
 		Region: o.Region, Account: o.Account, Faults: c.Faults, Send: c.SQS.Send,
 	})
+	c.History = lookupevents.New(lookupevents.Options{Caller: c.account, Faults: c.Faults})
 	c.Entra = entra.New(entra.Options{
 		URL:     "https://" + listeners[1].Addr().String(),
 		Clients: []entra.Client{{TenantID: TenantID, ClientID: ClientID, Secret: ClientSecret}},
@@ -169,7 +173,7 @@ func (c *Cloud) Close() {
 	c.azure.close()
 }
 
-// AWSEndpoint returns the URL of S3, SQS and STS.
+// AWSEndpoint returns the URL of S3, SQS, STS and the event history.
 func (c *Cloud) AWSEndpoint() string { return "http://" + c.aws.address }
 
 // AzureEndpoint returns the URL of Entra and of the ingestion endpoint.

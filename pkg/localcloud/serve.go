@@ -12,6 +12,8 @@ import (
 
 	"github.com/sourcegraph/conc"
 
+	"github.com/logferry/logferry/pkg/localcloud/inject"
+	"github.com/logferry/logferry/pkg/localcloud/lookupevents"
 	"github.com/logferry/logferry/pkg/localcloud/s3"
 	"github.com/logferry/logferry/pkg/localcloud/sqs"
 	"github.com/logferry/logferry/pkg/localcloud/sts"
@@ -66,6 +68,8 @@ func (c *Cloud) awsHandler() http.Handler {
 		switch {
 		case strings.HasPrefix(r.Header.Get("X-Amz-Target"), sqs.Target):
 			c.authorized(w, r, c.SQS, sqs.Refuse)
+		case lookupevents.Is(r):
+			c.History.ServeHTTP(w, r)
 		case r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), sts.ContentType):
 			c.STS.ServeHTTP(w, r)
 		default:
@@ -84,6 +88,16 @@ func (c *Cloud) authorized(w http.ResponseWriter, r *http.Request, h http.Handle
 		}
 	}
 	h.ServeHTTP(w, r)
+}
+
+// account returns the account of a caller: that of its session, or the stand-in's
+// own when a call may come without credentials.
+func (c *Cloud) account(r *http.Request) (string, inject.Fault) {
+	account, f := c.STS.Account(r)
+	if f.IsError() && !c.options.RequireCredentials {
+		return c.options.Account, inject.Fault{}
+	}
+	return account, f
 }
 
 // azureHandler tells the ingestion endpoint from Entra.

@@ -11,11 +11,12 @@ import (
 
 // Services, as a [Call] names them.
 const (
-	SQS       = "sqs"
-	S3        = "s3"
-	STS       = "sts"
-	Entra     = "entra"
-	Ingestion = "ingestion"
+	SQS        = "sqs"
+	S3         = "s3"
+	STS        = "sts"
+	CloudTrail = "cloudtrail"
+	Entra      = "entra"
+	Ingestion  = "ingestion"
 )
 
 // Call is one request to a stand-in.
@@ -23,11 +24,11 @@ type Call struct {
 	// Service is one of the constants of this package.
 	Service string
 	// Operation is the API's own name for it: ReceiveMessage, GetObject,
-	// AssumeRole, Token, Upload. Each entry of a batch is asked about too, as
+	// AssumeRole, LookupEvents, Token, Upload. Each entry of a batch is asked about too, as
 	// DeleteMessageBatch/entry.
 	Operation string
 	// Resource is what the call is about: the queue's name, bucket/key, the
-	// role's ARN, tenant/client, rule/stream.
+	// role's ARN, account/region, tenant/client, rule/stream.
 	Resource string
 }
 

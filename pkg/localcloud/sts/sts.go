@@ -99,6 +99,14 @@ func (s *Server) Authenticate(r *http.Request) inject.Fault {
 	return fault
 }
 
+// Account returns the account of the caller, who is authenticated as by
+// [Server.Authenticate].
+func (s *Server) Account(r *http.Request) (string, inject.Fault) {
+	caller, fault := s.caller(r)
+	account, _ := split(caller.arn)
+	return account, fault
+}
+
 func (s *Server) caller(r *http.Request) (session, inject.Fault) {
 	match := credential.FindStringSubmatch(r.Header.Get("Authorization"))
 	if match == nil {
