@@ -1,10 +1,11 @@
 package fault
 
-// Reason is a short stable code that says why something became a dead letter.
-// It appears in dead letters, logs and metrics.
+// Reason is a short stable code that says why something went wrong. It appears
+// in dead letters, health, logs and metrics.
 type Reason string
 
-// The reasons, by the stage that usually gives them.
+// The reasons why something becomes a dead letter, by the stage that usually
+// gives them.
 const (
 	// Internal: a defect of Logferry, such as a panic in a handler.
 	Internal Reason = "internal"
@@ -22,6 +23,9 @@ const (
 	// ObjectDenied: the role may not read the object, and nobody changed that
 	// in half an hour.
 	ObjectDenied Reason = "object_denied"
+	// KeyDenied: the object's KMS key may not be used, and nobody changed that
+	// in half an hour.
+	KeyDenied Reason = "key_denied"
 	// NoConnection: the configuration does not hold the object's connection.
 	NoConnection Reason = "no_connection"
 	// ObjectArchived: the object is in an archive tier and must be restored.
@@ -53,11 +57,65 @@ const (
 	RowRejected Reason = "row_rejected"
 )
 
-// Reasons returns all reasons.
-func Reasons() []Reason {
-	return []Reason{
-		Internal, Undecodable, UnknownNotification, BucketNotAllowed, ObjectMissing, ObjectDenied, NoConnection,
-		ObjectArchived, ObjectChanged, Truncated, Corrupt, TooLarge, Unsupported, Unrouted, NoRule, RecordTooLarge,
-		BadRecord, RowTooLarge, RowRejected,
-	}
-}
+// The reasons why nothing goes on until somebody mends it.
+const (
+	// NoCredentials: the process has no AWS credentials to begin with.
+	NoCredentials Reason = "no_aws_credentials"
+	// RoleDenied: the connection's role cannot be assumed.
+	RoleDenied Reason = "role_denied"
+	// QueueDenied: the role may not use the queue.
+	QueueDenied Reason = "queue_denied"
+	// QueueMissing: there is no queue of that URL.
+	QueueMissing Reason = "queue_missing"
+	// QueueRegion: the queue is in another region than the one it is asked in.
+	QueueRegion Reason = "queue_wrong_region"
+	// ClockSkew: this machine's clock is too far off for AWS.
+	ClockSkew Reason = "clock_skew"
+	// LookupDenied: the role may not call CloudTrail's LookupEvents.
+	LookupDenied Reason = "lookup_denied"
+	// LookupRate: an account makes more events than LookupEvents hands out.
+	LookupRate Reason = "lookup_over_rate"
+	// RegionDisabled: the account has not opted in to the region.
+	RegionDisabled Reason = "region_disabled"
+
+	// NoToken: Entra gives no token for the destination's credential.
+	NoToken Reason = "no_token"
+	// Unauthorized: the ingestion endpoint refuses the token.
+	Unauthorized Reason = "ingestion_unauthorized"
+	// Forbidden: the identity may not post to the rule.
+	Forbidden Reason = "ingestion_forbidden"
+	// EndpointMissing: the endpoint or the rule does not exist.
+	EndpointMissing Reason = "ingestion_not_found"
+	// Refused: the ingestion endpoint refuses calls as they are.
+	Refused Reason = "ingestion_refused"
+	// SchemaMismatch: the rule's stream or the table lacks columns, or has
+	// them of another type.
+	SchemaMismatch Reason = "schema_mismatch"
+
+	// NoRows: objects arrive and no row of them is accepted.
+	NoRows Reason = "no_rows"
+	// Mismatch: the account of an object does not add up.
+	Mismatch Reason = "account_mismatch"
+	// BusFull: the bus has no room left for what must not be dropped.
+	BusFull Reason = "bus_full"
+)
+
+// The reasons that may pass by themselves.
+const (
+	// Throttled: AWS asks for fewer calls.
+	Throttled Reason = "aws_throttled"
+	// Unreachable: AWS does not answer, or with a fault of its own.
+	Unreachable Reason = "aws_unreachable"
+	// IngestionThrottled: the rule takes no more calls for now.
+	IngestionThrottled Reason = "ingestion_throttled"
+	// IngestionFailed: the ingestion endpoint answers with a fault of its own.
+	IngestionFailed Reason = "ingestion_failed"
+	// IngestionUnreachable: the ingestion endpoint does not answer.
+	IngestionUnreachable Reason = "ingestion_unreachable"
+	// Unwritable: a file destination's directory cannot be written.
+	Unwritable Reason = "directory_unwritable"
+	// BusUnreachable: the NATS server does not answer.
+	BusUnreachable Reason = "bus_unreachable"
+	// Backlog: the oldest event that is not delivered has grown too old.
+	Backlog Reason = "backlog_age"
+)
