@@ -287,12 +287,12 @@ func (d draft) vpcFlowKey() []policy.Statement {
 // throughS3 holds for decryption that S3 does for whoever reads an object.
 // Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
 func (d draft) throughS3() policy.Conditions {
-	return policy.Conditions{"StringEquals": {"kms:ViaService": {"s3." + d.Region + "." + dnsSuffix(d.where.Partition)}}}
+	return policy.Conditions{"StringEquals": {"kms:ViaService": {"s3." + d.Region + "." + DNSSuffix(d.where.Partition)}}}
 }
 
-// dnsSuffix is where AWS serves its endpoints in a partition.
+// DNSSuffix returns where AWS serves its endpoints in a partition.
 // Source: partitions.json of the SDKs (aws-sdk-go-v2/internal/endpoints/awsrulesfn).
-func dnsSuffix(partition string) string {
+func DNSSuffix(partition string) string {
 	switch partition {
 	case "aws-cn":
 		return "amazonaws.com.cn"

@@ -150,7 +150,9 @@ func TestNewRefusesRoles(t *testing.T) {
 	f(func(s *Spec) { s.Tenant = "contoso.com" }, "tenant: must be the tenant's id: 32 small hexadecimal digits in five groups", audience)
 	f(func(s *Spec) { s.Tenant = tenant; s.Audience = "api://*" }, audience)
 	f(func(s *Spec) { s.Tenant, s.Audience, s.Subject = tenant, "api://x", "*" }, "subject: must be the object id of the identity, without wildcards")
-	f(func(s *Spec) { s.Tenant, s.Audience, s.Principal, s.ExternalID = tenant, "api://x", "111122223333", "id" },
+	f(func(s *Spec) {
+		s.Tenant, s.Audience, s.Principal, s.ExternalID = tenant, "api://x", "111122223333", "id"
+	},
 		"principal: is not used with tenant, whose tokens take its place; drop one of both", "external_id: is not used with tenant, whose tokens take its place; drop one of both")
 	f(func(s *Spec) { s.SentinelWorkspace = "my-workspace" }, "sentinel_workspace: must be the workspace's id: 32 small hexadecimal digits in five groups")
 	f(func(s *Spec) { s.SentinelWorkspace = guid; s.Role = "logs" }, "role: must begin with OIDC_, or Sentinel's connector does not take it")
