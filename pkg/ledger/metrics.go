@@ -1,6 +1,10 @@
 package ledger
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics are those of a process's trackers, labelled by connection.
 type Metrics struct {
@@ -9,7 +13,8 @@ type Metrics struct {
 	seconds                         *prometheus.HistogramVec
 }
 
-// NewMetrics registers the metrics of a process's trackers with r.
+// NewMetrics registers the metrics of a process's trackers with r. Services that
+// share a process share them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "logferry_ledger_" + name, Help: help}, []string{"connection"})
@@ -27,6 +32,24 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.1, 2.5, 14),
 		}, []string{"connection"}),
 	}
-	r.MustRegister(m.tracked, m.done, m.adopted, m.lost, m.mismatched, m.seconds)
+	m.tracked, m.seconds = register(r, m.tracked), register(r, m.seconds)
+	for _, c := range []**prometheus.CounterVec{&m.done, &m.adopted, &m.lost, &m.mismatched} {
+		*c = register(r, *c)
+	}
 	return m
+}
+
+// register returns the collector as r knows it: c, or the one like it that
+// another service has registered before.
+func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
+	err := r.Register(c)
+	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if same, ok := known.ExistingCollector.(C); ok {
+			return same
+		}
+	}
+	if err != nil {
+		panic(err) // two kinds of metric have one name: a defect
+	}
+	return c
 }
