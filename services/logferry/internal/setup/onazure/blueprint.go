@@ -185,7 +185,7 @@ func (b *Blueprint) place(s Spec) error {
 		b.Subscription, b.Group = cmp.Or(b.Subscription, w.Subscription), cmp.Or(b.Group, w.Group)
 		return nil
 	case !workspacePattern.MatchString(s.Workspace):
-		return errors.New("workspace: is neither a name nor a resource id; write 4 to 63 letters, digits and dashes, or /subscriptions/...")
+		return errors.New("workspace: is neither a name nor a resource id; write 4 to 63 letters, digits and dashes, or /subscriptions/<id>/resourceGroups/<group>/providers/" + kindWorkspace + "/<name>")
 	case s.Subscription == "" || s.ResourceGroup == "":
 		return errors.New("workspace: a name needs subscription and resource_group; set them, or write its resource id")
 	}

@@ -98,19 +98,15 @@ func (r *workspaceTable) wrongTypes(schema *armoperationalinsights.Schema) []str
 }
 
 // drifted adds what rows have and a standard table has no column for: the
-// service would drop it, and charge for it.
+// service drops it.
 func (r *workspaceTable) drifted(c setup.Change, schema *armoperationalinsights.Schema) setup.Change {
 	if r.t.Custom() || len(schema.StandardColumns) == 0 {
 		return c
 	}
-	var lost []string
 	for _, col := range r.t.Columns {
 		if _, ok := columnOf(schema, col.Name); !ok {
-			lost = append(lost, col.Name)
+			c.Lines = append(c.Lines, "~ column "+col.Name+": rows have it, the table does not: the service drops it")
 		}
-	}
-	if len(lost) > 0 {
-		c.Why = "the table has no column " + strings.Join(lost, ", ") + ": what rows have there is dropped"
 	}
 	return c
 }
