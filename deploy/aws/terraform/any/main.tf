@@ -1,9 +1,9 @@
 # Written by logferry setup aws --emit terraform; it makes what apply would.
 #
-# The bucket your-bucket is there already. Its policy and its event
-# notifications could only be replaced by a template, with what others have in
-# them. Merge bucket-policy.json and notification.json by hand, or have
-# `logferry setup aws apply` do it: it touches nothing else.
+# The bucket is there already. Its policy and its event notifications could only
+# be replaced by a template, with what others have in them. Merge
+# notification.json by hand, or have `logferry setup aws apply` do it: it
+# touches nothing else.
 
 terraform {
   required_version = ">= 1.5"

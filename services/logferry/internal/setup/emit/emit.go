@@ -127,9 +127,9 @@ func cannot(b onaws.Blueprint, kind string) []string {
 		}
 	}
 	add(b.Bucket.Existing,
-		"The bucket %s is there already. Its policy and its event notifications could only be replaced by a template, with what others have in them. "+
-			"Merge %s and %s by hand, or have `logferry setup aws apply` do it: it touches nothing else.", b.Bucket.Name, bucketPolicyFile, notificationFile)
-	add(b.Queue.Existing, "The queue %s is there already: merge %s into its policy by hand.", b.Queue.Name, queuePolicyFile)
+		"The bucket is there already. Its policy and its event notifications could only be replaced by a template, with what others have in them. "+
+			"Merge %s by hand, or have `logferry setup aws apply` do it: it touches nothing else.", bucketFiles(b))
+	add(b.Queue.Existing, "The queue is there already: merge %s into its policy by hand.", queuePolicyFile)
 	add(b.Topic != nil && b.Topic.Existing, "The topic is there already: merge %s into its policy by hand.", topicPolicyFile)
 	add(b.Key != nil && b.Key.ARN != "", "The key is there already: merge %s into its policy by hand.", keyPolicyFile)
 	add(b.Trail != nil && b.Trail.Existing, "The trail is there already and stays as it is: have `logferry setup aws apply` add to it, or do so by hand.")
@@ -146,6 +146,14 @@ func cannot(b onaws.Blueprint, kind string) []string {
 		add(d.Region != b.Region, "A stack is of one region: GuardDuty of %s is not in it.", d.Region)
 	}
 	return left
+}
+
+// bucketFiles names what is to be merged into an existing bucket.
+func bucketFiles(b onaws.Blueprint) string {
+	if len(b.Bucket.Statements) == 0 {
+		return notificationFile
+	}
+	return bucketPolicyFile + " and " + notificationFile
 }
 
 // wrapped returns text as comment lines of some 80 characters.

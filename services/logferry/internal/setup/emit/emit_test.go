@@ -76,6 +76,34 @@ func TestDeploy(t *testing.T) {
 	}
 }
 
+// A default template is of no account: what it is made from is asked for, or
+// known where it is used.
+func TestDefaultsNameNobody(t *testing.T) {
+	templates, err := filepath.Glob(filepath.Join(deploy, "*", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, file := range templates {
+		if ext := filepath.Ext(file); ext != ".yaml" && ext != ".tf" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		for _, own := range []string{"111122223333", "444455556666", "us-east-1", "an-external-id", "vpc-0123456789abcdef0", "your-bucket", "arn:aws:"} {
+			if bytes.Contains(text, []byte(own)) {
+				t.Errorf("%s holds %s", file, own)
+			}
+		}
+	}
+	if want := 2 * len(defaults()); seen != want {
+		t.Errorf("got %d templates; want %d", seen, want)
+	}
+}
+
 func rewrite(t *testing.T, files map[string]string) {
 	for name, text := range files {
 		file := filepath.Join(deploy, name)

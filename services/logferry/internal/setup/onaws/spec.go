@@ -19,7 +19,8 @@ type Spec struct {
 	Account string `yaml:"account,omitempty"`
 	Region  string `yaml:"region,omitempty"`
 
-	// Bucket is the bucket's name; empty: "<name>-<account>-<region>".
+	// Bucket is the bucket's name; empty: "<name>-<account>-<region>", unless it
+	// must be there already, as it must for any.
 	Bucket string `yaml:"bucket,omitempty"`
 	// ExistingBucket, ExistingQueue, ExistingTopic and ExistingTrail say that
 	// these must be there already.
@@ -39,13 +40,15 @@ type Spec struct {
 	Topic         string `yaml:"topic,omitempty"`
 	ExistingTopic bool   `yaml:"existing_topic,omitempty"`
 	// Key is a KMS key's alias (made when it is not there) or ARN (must be
-	// there); empty: the bucket's own encryption, which GuardDuty does not take.
+	// there); empty: the bucket's own encryption or, for GuardDuty, which needs a
+	// key, "alias/<name>".
 	Key string `yaml:"key,omitempty"`
 
-	// Role is the role's name; empty: the set-up's name.
+	// Role is the role's name; empty: the set-up's name, with OIDC_ before it if
+	// Sentinel's connector is to assume it.
 	Role string `yaml:"role,omitempty"`
-	// Principal is the ARN of the account root, role or user that runs Logferry;
-	// empty: the account of the credentials.
+	// Principal is the ARN of the account root, role or user that runs Logferry,
+	// or the account's 12 digits; empty: the account of the credentials.
 	Principal string `yaml:"principal,omitempty"`
 	// ExternalID is what it must present; empty: one is made up and printed.
 	ExternalID string `yaml:"external_id,omitempty"`
