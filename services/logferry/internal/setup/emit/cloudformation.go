@@ -46,7 +46,9 @@ func cloudFormation(b onaws.Blueprint, values Values) (string, error) {
 func (s *stack) head() string {
 	var ask strings.Builder
 	for _, p := range s.parameters {
-		ask.WriteString(" " + p.name + "=...")
+		if !p.usual {
+			ask.WriteString(" " + p.name + "=...")
+		}
 	}
 	overrides := ""
 	if ask.Len() > 0 {

@@ -81,8 +81,9 @@ func (s Spec) check(where Site) error {
 func (c *checker) place() {
 	c.require(namePattern.MatchString(c.Name) && len(c.Name) <= maxName, "name",
 		"must be at most %d small letters, digits and dashes, and begin with a letter, after each dash too; write one such as logferry-prod", maxName)
-	c.require(accountPattern.MatchString(c.Account), "account", "must be 12 digits")
-	c.require(c.Account == c.where.Account, "account",
+	digits := accountPattern.MatchString(c.Account)
+	c.require(digits, "account", "must be 12 digits")
+	c.require(!digits || c.Account == c.where.Account, "account",
 		"the credentials are of account %s and not of %s; use those of that account, or drop this", c.where.Account, c.Account)
 	c.region("region", c.Region)
 }
