@@ -8,6 +8,7 @@ import (
 // Names of the policy files.
 const (
 	personFile       = "setup-person.json"
+	principalFile    = "principal-policy.json"
 	trustFile        = "role-trust.json"
 	rolePolicyFile   = "role-policy.json"
 	bucketPolicyFile = "bucket-policy.json"
@@ -18,7 +19,8 @@ const (
 )
 
 // policyFiles returns every policy of a blueprint, what the person who sets up
-// must be allowed to do, and the bucket's event notification.
+// and whoever runs Logferry must be allowed to do, and the bucket's event
+// notification.
 func policyFiles(b onaws.Blueprint) []File {
 	var files []File
 	add := func(name string, statements ...policy.Statement) {
@@ -27,6 +29,9 @@ func policyFiles(b onaws.Blueprint) []File {
 		}
 	}
 	add(personFile, person(b)...)
+	if b.ExternalID != "" {
+		add(principalFile, allow("AssumeRole", policy.Values{b.Role.ARN}, "sts:AssumeRole"))
+	}
 	add(trustFile, b.Role.Trust.Statement...)
 	add(rolePolicyFile, b.Role.Policy.Statement...)
 	add(bucketPolicyFile, b.Bucket.Statements...)
