@@ -42,7 +42,13 @@ func (e engine) encryption() *piece {
 		w.then(e.encrypt)
 		return w, nil
 	}
-	unwant := func(context.Context) (work, error) { return leave("it goes with the bucket"), nil }
+	unwant := func(ctx context.Context) (work, error) {
+		have, err := e.bucketKey(ctx)
+		if err != nil || have == "" {
+			return gone(), err
+		}
+		return leave("it goes with the bucket"), nil
+	}
 	return &piece{name: "encryption of bucket " + e.Bucket.Name, arn: e.Bucket.ARN, want: want, unwant: unwant}
 }
 

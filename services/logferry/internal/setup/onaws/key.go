@@ -17,6 +17,9 @@ import (
 // the fewest that AWS takes.
 const keyGrace = 7
 
+// keyPolicyName is the name of the only policy that a key has.
+const keyPolicyName = "default"
+
 // id is what finds the key: its ARN, or the alias until it has one.
 func (k Key) id() string {
 	if k.ARN != "" {
@@ -153,7 +156,7 @@ func (e engine) keyPolicy(k Key) *piece {
 		if err != nil || have == nil || have.KeyState == kmstypes.KeyStatePendingDeletion {
 			return "", err
 		}
-		out, err := e.clients.kms().GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: have.KeyId})
+		out, err := e.clients.kms().GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: have.KeyId, PolicyName: aws.String(keyPolicyName)})
 		if err != nil {
 			return "", err
 		}
@@ -164,7 +167,7 @@ func (e engine) keyPolicy(k Key) *piece {
 		if err != nil {
 			return err
 		}
-		_, err = e.clients.kms().PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: &arn, Policy: &text})
+		_, err = e.clients.kms().PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: &arn, PolicyName: aws.String(keyPolicyName), Policy: &text})
 		return err
 	}
 	p := resourcePolicy{name: "policy of key " + k.id(), arn: k.id(), limit: policy.MaxKey, wanted: k.Statements, read: read, write: write}

@@ -2,7 +2,6 @@ package onaws
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -64,12 +63,16 @@ type entry struct {
 }
 
 func (n entry) String() string {
-	text := fmt.Sprintf("%s to %s of %v", n.id, n.target, n.events)
+	events := make([]string, len(n.events))
+	for i, event := range n.events {
+		events[i] = string(event)
+	}
+	text := strings.Join(events, ", ") + " to " + n.target
 	if n.prefix != "" {
-		text += " prefix " + n.prefix
+		text += ", prefix " + n.prefix
 	}
 	if n.suffix != "" {
-		text += " suffix " + n.suffix
+		text += ", suffix " + n.suffix
 	}
 	return text
 }

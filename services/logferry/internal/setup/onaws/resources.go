@@ -89,7 +89,10 @@ func (e engine) announcing() []*piece {
 func (e engine) sources() []*piece {
 	var pieces []*piece
 	if e.Trail != nil {
-		pieces = append(pieces, e.trail(*e.Trail), e.dataEvents(*e.Trail), e.logging(*e.Trail))
+		pieces = append(pieces, e.trail(*e.Trail), e.logging(*e.Trail))
+		if len(e.Trail.DataEvents) > 0 {
+			pieces = append(pieces, e.dataEvents(*e.Trail))
+		}
 	}
 	for _, f := range e.FlowLogs {
 		pieces = append(pieces, e.flowLog(f))

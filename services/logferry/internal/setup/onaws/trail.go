@@ -24,7 +24,7 @@ func (e engine) trail(t Trail) *piece {
 
 // findTrail returns the trail; nil when there is none.
 func (e engine) findTrail(ctx context.Context, t Trail) (*trailtypes.Trail, error) {
-	out, err := e.clients.trails().GetTrail(ctx, &cloudtrail.GetTrailInput{Name: &t.ARN})
+	out, err := e.clients.trails().GetTrail(ctx, &cloudtrail.GetTrailInput{Name: e.trailID(t)})
 	if isMissing(err) {
 		return nil, nil
 	}
@@ -32,6 +32,16 @@ func (e engine) findTrail(ctx context.Context, t Trail) (*trailtypes.Trail, erro
 		return nil, err
 	}
 	return out.Trail, nil
+}
+
+// trailID is how calls name the trail: by its name, or by its ARN when it is of
+// the organisation's management account and these credentials are not.
+// Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-delegated-administrator.html
+func (e engine) trailID(t Trail) *string {
+	if strings.Contains(t.ARN, ":"+e.Account+":") {
+		return &t.Name
+	}
+	return &t.ARN
 }
 
 func (e engine) trailOwned(ctx context.Context, arn *string) (bool, error) {
@@ -83,7 +93,7 @@ func (e engine) wantTrail(ctx context.Context, t Trail) (work, error) {
 // trailDiffers is the update of a trail that is there, and whether its logs
 // would go to another place. What it covers is only ever widened.
 func (e engine) trailDiffers(ctx context.Context, t Trail, have *trailtypes.Trail) (w work, moved bool, err error) {
-	in := &cloudtrail.UpdateTrailInput{Name: &t.ARN}
+	in := &cloudtrail.UpdateTrailInput{Name: e.trailID(t)}
 	w.action = setup.Update
 	if w.differs("bucket", aws.ToString(have.S3BucketName), e.Bucket.Name) {
 		in.S3BucketName, moved = &e.Bucket.Name, true
@@ -161,7 +171,7 @@ func (e engine) unwantTrail(ctx context.Context, t Trail) (work, error) {
 		return leave("others made it; where it writes to and what it covers stays"), nil
 	}
 	return remove(func(ctx context.Context) error {
-		_, err := e.clients.trails().DeleteTrail(ctx, &cloudtrail.DeleteTrailInput{Name: &t.ARN})
+		_, err := e.clients.trails().DeleteTrail(ctx, &cloudtrail.DeleteTrailInput{Name: e.trailID(t)})
 		return err
 	}), nil
 }
@@ -170,7 +180,7 @@ func (e engine) unwantTrail(ctx context.Context, t Trail) (work, error) {
 func (e engine) logging(t Trail) *piece {
 	p := &piece{name: "logging of trail " + t.Name, arn: t.ARN}
 	p.want = func(ctx context.Context) (work, error) {
-		out, err := e.clients.trails().GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: &t.ARN})
+		out, err := e.clients.trails().GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: e.trailID(t)})
 		if err != nil && !isMissing(err) {
 			return work{}, err
 		}
@@ -180,7 +190,7 @@ func (e engine) logging(t Trail) *piece {
 		w := work{action: setup.Update}
 		w.differs("logging", "off", "on")
 		w.then(func(ctx context.Context) error {
-			_, err := e.clients.trails().StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: &t.ARN})
+			_, err := e.clients.trails().StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: e.trailID(t)})
 			return err
 		})
 		return w, nil
@@ -198,7 +208,7 @@ func (e engine) logging(t Trail) *piece {
 			return leave("others may read what the trail writes"), nil
 		}
 		return remove(func(ctx context.Context) error {
-			_, err := e.clients.trails().StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: &t.ARN})
+			_, err := e.clients.trails().StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: e.trailID(t)})
 			return err
 		}), nil
 	}
@@ -214,9 +224,6 @@ const s3Object = "AWS::S3::Object"
 func (e engine) dataEvents(t Trail) *piece {
 	p := &piece{name: "data events of trail " + t.Name, arn: t.ARN}
 	p.want = func(ctx context.Context) (work, error) {
-		if len(t.DataEvents) == 0 {
-			return keep(), nil
-		}
 		have, err := e.selectors(ctx, t)
 		if err != nil {
 			return work{}, err
@@ -231,9 +238,6 @@ func (e engine) dataEvents(t Trail) *piece {
 		return w, nil
 	}
 	p.unwant = func(ctx context.Context) (work, error) {
-		if len(t.DataEvents) == 0 {
-			return gone(), nil
-		}
 		have, err := e.selectors(ctx, t)
 		if err != nil {
 			return work{}, err
@@ -263,7 +267,7 @@ func management() selectors {
 }
 
 func (e engine) selectors(ctx context.Context, t Trail) (selectors, error) {
-	out, err := e.clients.trails().GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: &t.ARN})
+	out, err := e.clients.trails().GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: e.trailID(t)})
 	if isMissing(err) {
 		return management(), nil
 	}
@@ -278,7 +282,7 @@ func (e engine) selectors(ctx context.Context, t Trail) (selectors, error) {
 }
 
 func (e engine) putSelectors(ctx context.Context, t Trail, s selectors) error {
-	in := &cloudtrail.PutEventSelectorsInput{TrailName: &t.ARN, EventSelectors: s.basic, AdvancedEventSelectors: s.advanced}
+	in := &cloudtrail.PutEventSelectorsInput{TrailName: e.trailID(t), EventSelectors: s.basic, AdvancedEventSelectors: s.advanced}
 	_, err := e.clients.trails().PutEventSelectors(ctx, in)
 	return err
 }

@@ -102,7 +102,7 @@ func Canary(ctx context.Context, r *check.Report, b Blueprint, c Clients) {
 			return check.Skip("there is no Parquet without rows to put")
 		}
 		if err := c.putCanary(ctx, b, key); err != nil {
-			return check.Fail("put an object by hand", "%v", explain(err, b.Bucket.ARN+"/"+key))
+			return check.Fail("verify with credentials that may put objects there, or without --canary", "%v", explain(err, b.Bucket.ARN+"/"+key))
 		}
 		put = true
 		return check.Pass("s3://%s/%s", b.Bucket.Name, key)
