@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-services := poller fetcher parser writer
+services := poller lookup fetcher parser writer
 modules  := pkg proto tests $(services:%=services/%) services/logferry
 packages := $(modules:%=./%/...)
 

@@ -49,10 +49,11 @@ func TestDependencies(t *testing.T) {
 	f("parser", "the parser has no cloud, so that it can run anywhere and fast", awsModule, azureModule, "cloud.google.com")
 	f("writer", "the writer holds Azure credentials only", awsModule)
 	f("poller", "the poller holds AWS credentials only", azureModule)
+	f("lookup", "the lookup holds AWS credentials only", azureModule)
 	f("fetcher", "the fetcher holds AWS credentials only", azureModule)
 
 	// The stand-ins of the clouds are for the demo and the tests.
-	for _, service := range []string{"parser", "writer", "poller", "fetcher"} {
+	for _, service := range []string{"parser", "writer", "poller", "lookup", "fetcher"} {
 		f(service, "the stand-ins are for demo and tests", own("pkg/localcloud"), "github.com/johannesboyne/gofakes3")
 	}
 }

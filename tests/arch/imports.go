@@ -65,6 +65,7 @@ var neverImports = []never{
 	{"services/parser", []string{awsModule, azureModule}, "the parser has no cloud"},
 	{"services/writer", []string{awsModule}, "the writer has no AWS"},
 	{"services/poller", []string{azureModule}, "the poller has no Azure"},
+	{"services/lookup", []string{azureModule}, "the lookup has no Azure"},
 	{"services/fetcher", []string{azureModule}, "the fetcher has no Azure"},
 }
 

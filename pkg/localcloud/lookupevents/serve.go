@@ -6,15 +6,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/logferry/logferry/pkg/localcloud/inject"
 )
 
 const (
-	// Target begins the header X-Amz-Target of a call to CloudTrail.
-	Target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
+	// Target is what the header X-Amz-Target of a call to CloudTrail holds, before
+	// the operation. Some clients write the service's full name before it.
+	Target = "CloudTrail_20131101."
 	// RegionsPath is the path of a call of the Account API's ListRegions.
 	RegionsPath = "/listRegions"
 
@@ -23,8 +26,7 @@ const (
 
 // Is reports whether the call is one for this stand-in.
 func Is(r *http.Request) bool {
-	return len(r.Header.Get("X-Amz-Target")) > len(Target) && r.Header.Get("X-Amz-Target")[:len(Target)] == Target ||
-		r.Method == http.MethodPost && r.URL.Path == RegionsPath
+	return strings.Contains(r.Header.Get("X-Amz-Target"), Target) || r.Method == http.MethodPost && r.URL.Path == RegionsPath
 }
 
 // question is the body of a call of LookupEvents.
@@ -62,15 +64,23 @@ type token struct {
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	s.mu.Lock()
+	w.Header().Set("Date", s.options.Now().UTC().Format(http.TimeFormat))
+	s.mu.Unlock()
 	account, fault := s.options.Caller(r)
 	if fault.IsError() {
 		Refuse(w, inject.Fault{Status: http.StatusBadRequest, Code: "UnrecognizedClientException", Message: fault.Message})
 		return
 	}
 	at := place{account, regionOf(r)}
-	operation, handle := "LookupEvents", s.lookupEvents
-	if r.URL.Path == RegionsPath {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), Target)
+	handle := s.lookupEvents
+	switch {
+	case r.URL.Path == RegionsPath:
 		operation, handle = "ListRegions", s.listRegions
+	case operation != "LookupEvents":
+		Refuse(w, invalid("UnknownOperationException", "The stand-in knows no operation %s.", operation))
+		return
 	}
 	call := inject.Call{Service: inject.CloudTrail, Operation: operation, Resource: at.account + "/" + at.region}
 	inject.Serve(w, r, s.options.Faults.Next(call), func(w http.ResponseWriter, r *http.Request) { handle(w, r, at) }, Refuse)
@@ -126,7 +136,7 @@ func (s *Server) answer(q question, at place) (answer, inject.Fault) {
 	if !h.admit(now) {
 		return answer{}, invalid("ThrottlingException", "Rate exceeded")
 	}
-	if regions, set := s.regions[at.account]; set && !contains(regions, at.region) {
+	if regions, set := s.regions[at.account]; set && !slices.Contains(regions, at.region) {
 		return answer{}, invalid("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
 	from, to, limit, fault := q.bounds(now)
@@ -183,15 +193,6 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // hash names a question, whatever its token.
