@@ -233,6 +233,9 @@ func TestRuleDiff(t *testing.T) {
 	slices.Reverse(columns) // the order means nothing
 	r.Properties.Destinations.LogAnalytics[0].Name = to.Ptr("other")
 	r.Properties.DataFlows[0].Destinations = to.SliceOfPtrs("other") // nor does that name
+	r.Properties.Destinations.LogAnalytics = append(r.Properties.Destinations.LogAnalytics,
+		&armmonitor.LogAnalyticsDestination{Name: to.Ptr("more"), WorkspaceResourceID: to.Ptr("/subscriptions/x")})
+	r.Properties.DataFlows[0].Destinations = to.SliceOfPtrs("other", "more")
 	r.Properties.DataFlows[0].TransformKql = to.Ptr("source | where false")
 	r.Properties.StreamDeclarations["Custom-X"] = &armmonitor.StreamDeclaration{Columns: columns}
 	r.Tags["theirs"] = to.Ptr("stays")
@@ -246,7 +249,7 @@ func TestRuleDiff(t *testing.T) {
 		"- column Gone of Custom-Logferry-AWSGuardDuty: string",
 		"+ column SchemaVersion of Custom-Logferry-AWSGuardDuty: string",
 		"~ column TimeGenerated of Custom-Logferry-AWSGuardDuty: string → datetime",
-		"~ flow of Custom-Logferry-AWSGuardDuty to Microsoft-AWSGuardDuty: source | where false, in " + azuretest.WorkspaceID + " → source, in " + azuretest.WorkspaceID,
+		"~ flow of Custom-Logferry-AWSGuardDuty to Microsoft-AWSGuardDuty: source | where false, in /subscriptions/x → source",
 		"- stream Custom-X: 14 columns",
 	}
 	last := planned[len(planned)-1]

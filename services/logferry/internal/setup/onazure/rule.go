@@ -1,6 +1,7 @@
 package onazure
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -33,7 +34,7 @@ func (r *rule) compare(ctx context.Context) (setup.Change, *armmonitor.DataColle
 	want := r.b.ruleBody(r.want)
 	have, err := r.c.rules.Get(ctx, r.b.Group, r.want.Name, nil)
 	if missing(err) {
-		return setup.Change{Resource: r.String(), Action: setup.Create, Lines: diff(shapeOf(nil), shapeOf(&want))}, nil, nil
+		return setup.Change{Resource: r.String(), Action: setup.Create, Lines: diff(shape{}, r.shape(&want))}, nil, nil
 	}
 	if err != nil {
 		return setup.Change{}, nil, explain(err)
@@ -49,7 +50,7 @@ func (r *rule) compare(ctx context.Context) (setup.Change, *armmonitor.DataColle
 	if at := region(value(is.Location)); at != r.b.Location {
 		return refuse(r, "it is in %s, and must be in the workspace's region, %s: remove it and apply again", at, r.b.Location), nil, nil
 	}
-	return change(r, append(r.b.tagLines(is.Tags), diff(shapeOf(is), shapeOf(&want))...)), is, nil
+	return change(r, append(r.b.tagLines(is.Tags), diff(r.shape(is), r.shape(&want))...)), is, nil
 }
 
 // Apply implements [setup.Resource].
@@ -97,12 +98,11 @@ func (r *rule) Destroy(ctx context.Context, dry bool) (setup.Change, error) {
 // or a person may have chosen otherwise. Keys name what values say.
 type shape map[string]string
 
-func shapeOf(r *armmonitor.DataCollectionRuleResource) shape {
-	s := shape{}
-	if r == nil || r.Properties == nil {
+func (r *rule) shape(of *armmonitor.DataCollectionRuleResource) shape {
+	s, p := shape{}, of.Properties
+	if p == nil {
 		return s
 	}
-	p := r.Properties
 	if id := value(p.DataCollectionEndpointID); id != "" {
 		s["endpoint"] = id
 	}
@@ -120,16 +120,13 @@ func shapeOf(r *armmonitor.DataCollectionRuleResource) shape {
 	}
 	for _, flow := range p.DataFlows {
 		for _, stream := range flow.Streams {
-			transform := value(flow.TransformKql)
-			if transform == "" { // the same
-				transform = "source"
-			}
-			var to []string
+			does := cmp.Or(value(flow.TransformKql), "source") // which is the same
 			for _, d := range flow.Destinations {
-				to = append(to, workspaces[value(d)])
+				if at := workspaces[value(d)]; !strings.EqualFold(at, r.b.Workspace.String()) {
+					does += ", in " + cmp.Or(at, value(d))
+				}
 			}
-			key := fmt.Sprintf("flow of %s to %s", value(stream), value(flow.OutputStream))
-			s[key] = fmt.Sprintf("%s, in %s", transform, strings.Join(to, " and "))
+			s[fmt.Sprintf("flow of %s to %s", value(stream), value(flow.OutputStream))] = does
 		}
 	}
 	return s
