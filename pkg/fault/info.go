@@ -34,17 +34,30 @@ func Reasons() []Reason {
 }
 
 // Infos returns what is told about each reason, in the order of [Reasons].
-func Infos() []Info { return append([]Info(nil), infos...) }
+func Infos() []Info {
+	all := make([]Info, len(infos))
+	for i := range infos {
+		all[i] = infos[i].plain()
+	}
+	return all
+}
 
 // Info returns what is told about the reason. A code that is not known, such as
 // one of a newer version, is taken for a defect.
 func (r Reason) Info() Info {
 	for _, i := range infos {
 		if i.Reason == r {
-			return i
+			return i.plain()
 		}
 	}
 	return Info{Reason: r, Kind: Blocked, Meaning: "a reason that this version does not know", Evidence: "it was written by another version", Fix: "run one version everywhere"}
+}
+
+// plain takes the marks off that the documentation has.
+func (i Info) plain() Info {
+	unmark := strings.NewReplacer("`", "", "*", "")
+	i.Meaning, i.Evidence, i.Fix = unmark.Replace(i.Meaning), unmark.Replace(i.Evidence), unmark.Replace(i.Fix)
+	return i
 }
 
 // Markdown renders the table of reasons for the documentation.
