@@ -37,7 +37,7 @@ next one.`,
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(setupAWSCommand())
+	c.AddCommand(setupAWSCommand(), setupAzureCommand())
 	return c
 }
 
