@@ -28,10 +28,11 @@ There is no state file: what is there is read each time, and what a set-up made
 carries the tag logferry-setup. An apply that was interrupted is finished by the
 next one.`,
 		Example: `  logferry setup aws plan --type cloudtrail
-  logferry setup aws apply --type cloudtrail`,
+  logferry setup aws apply --type cloudtrail
+  logferry setup azure plan --spec azure.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return app.Usage(fmt.Errorf("there is no command setup %s", args[0]))
+				return app.Usage(fmt.Errorf("there is no command setup %s; there are aws and azure", args[0]))
 			}
 			return nil
 		},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/logferry/logferry/pkg/app"
@@ -92,7 +93,7 @@ func (a *awsSetup) open(c *cobra.Command) (*scene, error) {
 	if a.spec.Type == "" {
 		return nil, app.Usage(errors.New("--type is missing; it is cloudtrail, vpcflow, guardduty or any"))
 	}
-	cfg, err := config.LoadDefaultConfig(c.Context(), config.WithRegion(a.spec.Region))
+	cfg, err := config.LoadDefaultConfig(c.Context(), config.WithRegion(a.spec.Region), config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
