@@ -27,6 +27,7 @@ func azureFlags(c *cobra.Command, s *onazure.Spec) {
 	f.StringVar(&s.EventTime, "event-time", s.EventTime, "add this datetime `COLUMN` to the tables, for the time of old events: EventTime_CF")
 	f.BoolVar(&s.Health, "health", s.Health, "make the table "+onazure.HealthTable+" and its stream, too")
 	f.StringToStringVar(&s.Tags, "tag", s.Tags, "`KEY=VALUE` to tag rules and endpoint with; may be given again")
+	f.Lookup("tag").DefValue = "" // else help shows brackets
 	f.StringVar(&s.Name, "name", s.Name, "`NAME` of the set-up, with which those of what it makes begin (default logferry)")
 	f.StringVar(&s.Cloud, "cloud", s.Cloud, "`CLOUD`: public, usgovernment or china (default public)")
 }

@@ -62,10 +62,14 @@ func explain(err error) error {
 		return &RefusedError{Code: refused.ErrorCode, Text: a.text(), Fix: fix(a), Err: err}
 	}
 	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
-		return &RefusedError{Code: "no token", Text: failed.Error(), Fix: "sign in (az login --tenant TENANT), or name the tenant of the subscription with --tenant", Err: err}
+		return &RefusedError{Code: "no token", Text: failed.Error(), Fix: noToken, Err: err}
 	}
 	return err
 }
+
+// noToken is what to do without a token.
+const noToken = "sign in (az login --tenant TENANT), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; " +
+	"--tenant names the tenant when it is not that of the credentials; and see that this machine reaches the login host"
 
 // answer is the error that Azure sends.
 type answer struct {

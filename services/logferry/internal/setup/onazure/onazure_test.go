@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/monitor/armmonitor"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/operationalinsights/armoperationalinsights/v2"
 
+	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/services/logferry/internal/check"
 	"github.com/logferry/logferry/services/logferry/internal/setup"
 	"github.com/logferry/logferry/services/logferry/internal/setup/onazure/azuretest"
@@ -433,6 +434,14 @@ func TestDestinations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if s.Cloud == "usgovernment" { // where the fakes are not
+			list[0].Endpoint = strings.Replace(list[0].Endpoint, "azure.com", "azure.us", 1)
+		}
+		connection.Validate(list, nil, Tables(), func(key, text string) {
+			if key != "connections" { // of which there is none
+				t.Errorf("%+v: the destinations are refused: %s %s", s, key, text)
+			}
+		})
 		var got strings.Builder
 		for _, d := range list {
 			fmt.Fprintf(&got, "%s %s %s:", d.Name, d.Cloud, strings.TrimSuffix(d.Endpoint, "-a1b2.westeurope-1.ingest.monitor.azure.com"))
@@ -451,7 +460,7 @@ func TestDestinations(t *testing.T) {
 	}
 	f(Spec{Health: true}, "sentinel  https://logferry: AWSCloudTrail→logferry AWSGuardDuty→logferry AWSVPCFlow→logferry")
 	f(Spec{RulePer: PerConnection, Connection: "org", Tables: []string{"AWSVPCFlow"}, EventTime: "T_CF", Cloud: "usgovernment"},
-		"sentinel usgovernment https://logferry-org: AWSVPCFlow→logferry-orgT_CF")
+		"sentinel usgovernment https://logferry-org-a1b2.westeurope-1.ingest.monitor.azure.us: AWSVPCFlow→logferry-orgT_CF")
 	// rules that have an endpoint in common are one destination
 	f(Spec{RulePer: PerTable, Endpoint: NewEndpoint, Health: true, Tables: []string{"AWSVPCFlow", "AWSGuardDuty"}},
 		"sentinel  https://logferry: AWSGuardDuty→logferry-GuardDuty AWSVPCFlow→logferry-VPCFlow")
