@@ -111,9 +111,8 @@ type azureScene struct {
 	all     []setup.Resource
 }
 
-// open works the set-up out and asks where the workspace is. With deleteTables,
-// destroy takes the tables that the set-up made, too.
-func (a *azureSetup) open(c *cobra.Command, deleteTables bool) (*azureScene, error) {
+// connect works the set-up out and readies the calls. It makes none.
+func (a *azureSetup) connect() (*azureScene, error) {
 	b, err := a.blueprint()
 	if err != nil {
 		return nil, err
@@ -126,19 +125,26 @@ func (a *azureSetup) open(c *cobra.Command, deleteTables bool) (*azureScene, err
 		return nil, err
 	}
 	clients, err := onazure.Connect(b, credential, options)
+	return &azureScene{Blueprint: b, clients: clients}, err
+}
+
+// open connects and asks where the workspace is.
+func (a *azureSetup) open(c *cobra.Command) (*azureScene, error) {
+	s, err := a.connect()
 	if err != nil {
 		return nil, err
 	}
-	if err := clients.Locate(c.Context(), &b); err != nil {
+	if err := s.clients.Locate(c.Context(), &s.Blueprint); err != nil {
 		return nil, err
 	}
-	return &azureScene{b, clients, b.Resources(clients, deleteTables)}, nil
+	s.all = s.Resources(s.clients, false)
+	return s, nil
 }
 
 // heading says where the set-up is.
 func (a *azureSetup) heading(c *cobra.Command, s *azureScene) {
 	if a.text() {
-		fmt.Fprintf(c.OutOrStdout(), "%s: workspace %s, resource group %s of %s, %s\n\n", s.Setup, s.Workspace.Name, s.Group, s.Subscription, s.Location)
+		fmt.Fprintf(c.OutOrStdout(), "%s: workspace %s, resource group %s of subscription %s\n\n", s.Setup, s.Workspace.Name, s.Group, s.Subscription)
 	}
 }
 
@@ -147,7 +153,7 @@ type azureOutcome struct {
 	Setup         string         `json:"setup"`
 	Subscription  string         `json:"subscription"`
 	ResourceGroup string         `json:"resource_group"`
-	Location      string         `json:"location"`
+	Location      string         `json:"location,omitempty"`
 	Changes       []setup.Change `json:"changes"`
 	Pending       int            `json:"pending"`
 	// Destinations are as in a configuration.
@@ -182,7 +188,7 @@ is not given becomes a parameter. The status is 1 when something is refused.`,
 		if *form != "" {
 			return a.emit(c, *form, *dir)
 		}
-		s, err := a.open(c, false)
+		s, err := a.open(c)
 		if err != nil {
 			return err
 		}
@@ -257,7 +263,7 @@ destination as a configuration has it.`,
 	name := c.Flags().String("destination", "sentinel", "`NAME` of the destination")
 	a.flags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		s, err := a.open(c, false)
+		s, err := a.open(c)
 		if err != nil {
 			return err
 		}
@@ -328,7 +334,7 @@ nobody else may. The status is 3 when something is wrong.`,
 	post := c.Flags().Bool("post", false, "post an empty list of rows to each stream")
 	a.flags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		s, err := a.open(c, false)
+		s, err := a.open(c)
 		if err != nil {
 			return err
 		}
@@ -394,10 +400,11 @@ set-up, and the roles on them. Tables stay, with the rows in them, unless
 	tables := c.Flags().Bool("delete-tables", false, "delete tables that the set-up made, with the rows in them")
 	a.flags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		s, err := a.open(c, *tables)
+		s, err := a.connect() // the workspace need not be there any more
 		if err != nil {
 			return err
 		}
+		s.all = s.Resources(s.clients, *tables)
 		return a.destroy(c, s)
 	}
 	return c

@@ -61,9 +61,9 @@ func TestSetupAzureOnARMFakes(t *testing.T) {
 			t.Errorf("%q: got\n%s\nwant\n%s", args, out, want)
 		}
 	}
-	run(0, `logferry: workspace la-sentinel, resource group rg-logs of 11111111-1111-1111-1111-111111111111, westeurope
+	run(0, `logferry: workspace la-sentinel, resource group rg-logs of subscription 11111111-1111-1111-1111-111111111111
 
-  keep   workspace la-sentinel
+  keep   workspace la-sentinel: it is in westeurope and has Microsoft Sentinel
   keep   table AWSGuardDuty
   keep   table AWSVPCFlow
 + create data collection rule logferry
@@ -95,6 +95,25 @@ func TestSetupAzureOnARMFakes(t *testing.T) {
 	run(0, "- delete data collection rule logferry", "destroy", "--spec", spec, "--yes")
 	if n := len(cloud.Rules) + len(cloud.Grants); n != 0 {
 		t.Errorf("destroy: %d rules and roles are left; want none", n)
+	}
+}
+
+// What a set-up made goes also when the workspace is gone.
+func TestSetupAzureDestroyWithoutWorkspace(t *testing.T) {
+	cloud := azuretest.New()
+	settings := []string{"--workspace", azuretest.WorkspaceID, "--principal", azuretest.Principal, "--health", "--yes"}
+	if _, err := azure(t, cloud, append([]string{"apply"}, settings...)...); err != nil {
+		t.Fatal(err)
+	}
+	cloud.Refusals["Microsoft.OperationalInsights/workspaces/read"] = &azuretest.Refusal{Status: 404, Code: "ResourceNotFound", Message: "gone"}
+	clear(cloud.Tables)
+	if out, err := azure(t, cloud, append([]string{"destroy"}, settings...)...); err != nil || len(cloud.Rules)+len(cloud.Grants) != 0 {
+		t.Errorf("destroy: %v, %d rules, %d roles are left; want none:\n%s", err, len(cloud.Rules), len(cloud.Grants), out)
+	}
+	_, err := azure(t, cloud, append([]string{"apply"}, settings...)...)
+	wantStatus(t, err, 1)
+	if err == nil || !strings.Contains(err.Error(), "there is no workspace") {
+		t.Errorf("apply: %v; want that there is no workspace", err)
 	}
 }
 

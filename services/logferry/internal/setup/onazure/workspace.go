@@ -72,7 +72,9 @@ func (w workspace) sentinel(ctx context.Context) (setup.Change, error) {
 	case err != nil:
 		return setup.Change{}, fmt.Errorf("ask whether Microsoft Sentinel is enabled: %w", explain(err))
 	}
-	return keep(w), nil
+	c := keep(w)
+	c.Why = "it is in " + w.b.Location + " and has Microsoft Sentinel"
+	return c, nil
 }
 
 // Apply implements [setup.Resource].
@@ -113,7 +115,7 @@ func gone(r setup.Resource) setup.Change {
 	return setup.Change{Resource: r.String(), Action: setup.Keep, Why: "it is not there"}
 }
 
-// owned says of something with these tags why the set-up must not touch it;
+// foreign says of something with these tags why the set-up must not touch it;
 // empty: it is the set-up's.
 func (b *Blueprint) foreign(tags map[string]*string) string {
 	owner, tagged := tags[Tag]
