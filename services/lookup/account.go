@@ -116,7 +116,8 @@ func (a *account) regions(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	regions, err := enabled(ctx, accountapi.NewFromConfig(cfg))
+	client := accountapi.NewFromConfig(cfg, func(o *accountapi.Options) { o.Retryer = aws.NopRetryer{} }) // run tries again
+	regions, err := enabled(ctx, client)
 	if err != nil && kindOf(err) == denied && !isRole(err) {
 		a.log.Warn("the role may not list regions (account:ListRegions, which AWSCloudTrail_ReadOnlyAccess does not hold): reading those that are enabled in every account; "+
 			"allow it, or list the regions in lookup.regions", "account", a.id, "err", err)

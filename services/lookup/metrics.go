@@ -103,8 +103,7 @@ type load struct {
 
 // measure tells how far the reader is behind and, once an hour, whether it will
 // ever catch up.
-func (r *reader) measure(now int64) {
-	c := r.state.Coverage
+func (r *reader) measure(c coverage, now int64) {
 	behind := c.unread(r.state.Begun)
 	due := r.schedule.overdue(c, now)
 	r.metrics.behind.Set(behind.Seconds())

@@ -144,37 +144,41 @@ func (r *reader) step(ctx context.Context) (idle time.Duration, err error) {
 		return 0, r.finish(ctx, nil)
 	}
 	now := r.now()
-	r.advance(now)
-	r.measure(now)
+	c := r.advance(now)
+	r.measure(c, now)
 	r.turn = !r.turn
-	w, ok := r.schedule.next(r.state.Coverage, wish{now: now, width: r.width, crowded: len(r.state.Chunks) >= maxChunks, rereadFirst: r.turn})
+	w, ok := r.schedule.next(c, wish{now: now, width: r.width, crowded: len(r.state.Chunks) >= maxChunks, rereadFirst: r.turn})
 	if !ok {
 		return r.schedule.step / 4, nil
 	}
-	return 0, r.read(ctx, w, now)
+	return 0, r.read(ctx, w, c, now)
 }
 
-// advance lets the coverage reach to what can be read by now, and drops what no
-// longer can.
-func (r *reader) advance(now int64) {
-	s := r.state
-	s.Coverage = s.Coverage.extend(now - seconds(r.schedule.settle))
+// advance returns the coverage as it reaches to what can be read by now, without
+// what no longer can.
+func (r *reader) advance(now int64) coverage {
+	c := r.state.Coverage.extend(r.closed(now))
 	for {
-		gone, ok := r.schedule.expired(s.Coverage, now)
+		gone, ok := r.schedule.expired(c, now)
 		if !ok {
-			return
+			return c
 		}
-		unread := s.Coverage.unread(s.Begun) - s.Coverage.mark(gone, 1).unread(s.Begun)
-		if _, ok := r.losses.turn("", r.clock.Now()); unread > 0 && ok {
-			r.log.Error("a part of the event history was not read before CloudTrail dropped it, after 90 days: its events are lost",
-				"from", time.Unix(gone.from, 0).UTC(), "to", time.Unix(gone.to, 0).UTC())
+		without := c.mark(gone, r.schedule.all())
+		if c.unread(r.state.Begun) > without.unread(r.state.Begun) {
+			if _, ok := r.losses.turn("", r.clock.Now()); ok {
+				r.log.Error("a part of the event history was not read before CloudTrail dropped it, after 90 days: its events are lost",
+					"from", time.Unix(gone.from, 0).UTC(), "to", time.Unix(gone.to, 0).UTC())
+			}
 		}
-		s.Coverage = s.Coverage.mark(gone, r.schedule.all())
+		c = without
 	}
 }
 
-// read reads a window, and has what is new in it carried.
-func (r *reader) read(ctx context.Context, w window, now int64) error {
+// closed returns the end of what can be read.
+func (r *reader) closed(now int64) int64 { return now - seconds(r.schedule.settle) }
+
+// read reads a window of a coverage, and has what is new in it carried.
+func (r *reader) read(ctx context.Context, w window, c coverage, now int64) error {
 	known, err := r.memory.known(ctx, r.state.Chunks, w)
 	if err != nil {
 		return err
@@ -186,14 +190,18 @@ func (r *reader) read(ctx context.Context, w window, now int64) error {
 		}
 		return fmt.Errorf("read %s to %s: %w", time.Unix(w.from, 0).UTC().Format(time.RFC3339), time.Unix(w.to, 0).UTC().Format(time.RFC3339), err)
 	}
-	r.width = widen(r.width, s.window, s.pages)
-	r.metrics.scanned(s, r.state.Coverage, now)
 	failpoint.Hit("lookup.read")
+	if w.to > r.closed(r.now()) {
+		return nil // the clock was ahead, as the answer has told: the window is not closed yet
+	}
+	r.width = widen(r.width, s.window, s.pages)
+	r.metrics.scanned(s, c, now)
 	reads := r.schedule.reads(now, s.window.to)
 	in, err := r.propose(ctx, s, reads)
 	if err != nil {
 		return err
 	}
+	r.state.Coverage = c
 	if in == nil {
 		if s.whole {
 			r.settle(s.window, reads)
@@ -248,11 +256,15 @@ func (r *reader) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The answer tells what time it is, before anything depends on that.
+	if _, err := r.ask(ctx, r.now()-1, r.now(), nil); err != nil {
+		return err
+	}
 	now := r.now()
 	since := seconds(max(r.conn.Lookup.Since, minSince))
 	if !found {
 		s.Begun = now
-		s.Coverage = coverage{{From: max(now-since, now-retention), To: now - seconds(r.schedule.settle)}}
+		s.Coverage = coverage{{From: max(now-since, now-retention), To: r.closed(now)}}
 	}
 	s.Coverage = s.Coverage.begin(max(s.Begun-since, now-retention))
 	if late := time.Duration(s.Coverage.end()-now) * time.Second; late > minSkew {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -134,32 +133,55 @@ func (r *reader) publish(ctx context.Context, in *intent, o *logferryv1.Object, 
 			return nil
 		}
 	}
-	var missing int
+	var err error
 	if events == nil {
-		var err error
-		if events, err = r.reread(ctx, in); err != nil {
-			return err
-		}
-		missing = len(in.IDs) - len(events)
+		err = r.recover(ctx, in, o, account)
+	} else {
+		err = r.sendParts(ctx, in, o, events, map[int]bool{})
 	}
-	if err := r.sendParts(ctx, in, o, events, account.HasSettled); err != nil {
+	if err != nil {
 		return err
 	}
 	failpoint.Hit("lookup.sent")
-	if missing > 0 {
-		return r.miss(ctx, in, missing)
-	}
 	if in.isOnePart() {
 		return nil // who settles the part enters the object as done
 	}
-	_, err := r.ledger.Record(ctx, ledger.Fetched(o.GetConnection(), o.GetId(), &logferryv1.Fetched{
+	_, err = r.ledger.Record(ctx, ledger.Fetched(o.GetConnection(), o.GetId(), &logferryv1.Fetched{
 		Parts: uint32(len(in.Parts)), Records: uint64(len(in.IDs)), Bytes: uint64(in.Bytes),
 	}))
 	return err
 }
 
-// sendParts stores parts on the bus: all that are whole and not settled.
-func (r *reader) sendParts(ctx context.Context, in *intent, o *logferryv1.Object, events []event, settled func(int) bool) error {
+// recover reads the events of an intent again and sends the parts that are not
+// settled. An event that is not there any more is told of, and looked for until
+// it is there: what was found is never dropped in silence.
+func (r *reader) recover(ctx context.Context, in *intent, o *logferryv1.Object, account *ledger.Account) error {
+	sent := map[int]bool{}
+	for part := range in.Parts {
+		sent[part] = account.HasSettled(part)
+	}
+	for {
+		events, err := r.reread(ctx, in)
+		if err == nil {
+			err = r.sendParts(ctx, in, o, events, sent)
+		}
+		r.leave()
+		if err != nil || len(events) == len(in.IDs) {
+			return err
+		}
+		lost := len(in.IDs) - len(events)
+		r.metrics.missing.WithLabelValues(r.conn.Name).Add(float64(lost))
+		r.log.Error("events that LookupEvents has told of are not there any more; looking for them again",
+			"missing", lost, "of", len(in.IDs), "from", time.Unix(in.Low, 0).UTC(), "to", time.Unix(in.High, 0).UTC())
+		if err := r.clock.Sleep(ctx, lookAgain); err != nil {
+			return err
+		}
+	}
+}
+
+// sendParts stores parts on the bus: all that the events are there for and that
+// were not sent, and notes them as sent.
+func (r *reader) sendParts(ctx context.Context, in *intent, o *logferryv1.Object, events []event, sent map[int]bool) error {
 	byID := make(map[id][]byte, len(events))
 	for _, e := range events {
 		byID[e.id] = e.record
@@ -177,10 +199,10 @@ func (r *reader) sendParts(ctx context.Context, in *intent, o *logferryv1.Object
 	for part, n := range in.Parts {
 		raw, ok := partOf(in.IDs[first:first+n], byID)
 		first += n
-		if !ok || settled(part) {
+		if !ok || sent[part] {
 			continue
 		}
-		meta.Part = part
+		meta.Part, sent[part] = part, true
 		var wait func(context.Context) error
 		if wait, err = r.raw.Publish(ctx, &batch.Batch{Meta: meta, Record: raw.Take()}); err != nil {
 			break
@@ -250,18 +272,6 @@ func (r *reader) reread(ctx context.Context, in *intent) ([]event, error) {
 		token = p.token
 	}
 	return nil, errStale
-}
-
-// miss tells of events that were there and are not any more. They are looked for
-// again until they are there.
-func (r *reader) miss(ctx context.Context, in *intent, missing int) error {
-	r.metrics.missing.WithLabelValues(r.conn.Name).Add(float64(missing))
-	r.log.Error("events that LookupEvents has told of are not there any more; looking for them again",
-		"missing", missing, "of", len(in.IDs), "from", time.Unix(in.Low, 0).UTC(), "to", time.Unix(in.High, 0).UTC())
-	if err := r.clock.Sleep(ctx, lookAgain); err != nil {
-		return err
-	}
-	return errors.New(strconv.Itoa(missing) + " events are not there any more")
 }
 
 // enter waits for memory for so many bytes, as far as there is any.

@@ -23,6 +23,7 @@ import (
 	"github.com/logferry/logferry/pkg/ledger"
 	"github.com/logferry/logferry/pkg/localcloud"
 	"github.com/logferry/logferry/pkg/localcloud/cloudtest"
+	"github.com/logferry/logferry/pkg/localcloud/inject"
 	"github.com/logferry/logferry/pkg/localcloud/lookupevents"
 	"github.com/logferry/logferry/pkg/localcloud/sts"
 	"github.com/logferry/logferry/pkg/stage"
@@ -39,10 +40,11 @@ type world struct {
 	begun time.Time // of the test
 	speed time.Duration
 	conn  connection.Connection
-	logs  lockedBuffer
+	logs  *lockedBuffer
 
 	mu      sync.Mutex
 	arrived map[string]int // events by id, or the records that have none
+	order   []string       // in which they arrived
 	parts   int
 	settled bool // false: parts are left where they are
 	stop    func()
@@ -67,7 +69,7 @@ func newWorld(t *testing.T, speed time.Duration, accounts ...string) *world {
 		t: t, cloud: cloudtest.Start(t, localcloud.Options{Roles: roles, RequireCredentials: true}),
 		bus:   bustest.Open(t, config, bus.Topology{Destinations: map[string][]string{"here": {"AWSCloudTrail"}}}),
 		start: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), begun: time.Now(), speed: speed,
-		conn: c, arrived: map[string]int{}, settled: true,
+		conn: c, logs: new(lockedBuffer), arrived: map[string]int{}, settled: true,
 	}
 	w.cloud.History.SetClock(w.now)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -81,6 +83,17 @@ func newWorld(t *testing.T, speed time.Duration, accounts ...string) *world {
 			t.Logf("log:\n%.20000s", w.logs.String())
 		}
 	})
+	return w
+}
+
+// newWorldOf starts a world with one account, its region enabled, in which calls
+// fail as told.
+func newWorldOf(t *testing.T, speed time.Duration, fail func(*inject.Table)) *world {
+	w := newWorld(t, speed, one)
+	w.cloud.History.SetRegions(one, home)
+	if fail != nil {
+		fail(w.cloud.Faults)
+	}
 	return w
 }
 
@@ -98,7 +111,7 @@ func (w *world) run(options ...Option) {
 	config := app.DefaultConfig()
 	config.Connections = []connection.Connection{w.conn}
 	env := &app.Env{
-		Config: config, Log: slog.New(slog.NewTextHandler(&w.logs, nil)), Metrics: registry,
+		Config: config, Log: slog.New(slog.NewTextHandler(w.logs, nil)), Metrics: registry,
 		Stages: stage.NewMetrics(registry), Bus: w.bus,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -163,7 +176,9 @@ func (w *world) count(ctx context.Context, b *batch.Batch) {
 	settled := w.settled
 	for i := range records.Len() {
 		if settled {
-			w.arrived[eventID(records.Value(i))]++
+			id := eventID(records.Value(i))
+			w.arrived[id]++
+			w.order = append(w.order, id)
 		}
 	}
 	w.mu.Unlock()
@@ -220,13 +235,13 @@ func (w *world) pass(d time.Duration) {
 	w.until("time passes", func() bool { return !w.now().Before(to) })
 }
 
-// put puts n events in an account and region, at times from the world's
-// beginning on and visible late, and returns them.
+// put puts n events in an account and region, at times from now on and visible
+// late, and returns them.
 func (w *world) put(account, region string, n int, span, late time.Duration) []lookupevents.Event {
 	random := rand.New(rand.NewPCG(uint64(n), uint64(len(account+region))))
-	events := make([]lookupevents.Event, n)
+	events, now := make([]lookupevents.Event, n), w.now()
 	for i := range events {
-		at := w.start.Add(time.Duration(random.Int64N(int64(span))))
+		at := now.Add(time.Duration(random.Int64N(int64(span))))
 		events[i] = lookupevents.Event{ID: fmt.Sprintf("%s-%s-%06d", account, region, i), Time: at, Visible: at}
 		if late > 0 && i%10 == 0 { // most are in time
 			events[i].Visible = at.Add(time.Duration(random.Int64N(int64(late))))
