@@ -262,14 +262,14 @@ func (a *awsSetup) apply(c *cobra.Command, s *scene, w wiring) error {
 		done = append(done, change)
 		telling = errors.Join(telling, a.tell(c.OutOrStdout(), change))
 	})
+	out := s.outcome(done, setup.Pending(done))
 	if err := errors.Join(err, telling); err != nil {
-		return err
+		return errors.Join(err, a.finish(c.OutOrStdout(), out)) // what was done stays, and is told
 	}
 	conn, err := s.clients.Connection(c.Context(), s.Blueprint)
 	if err != nil {
 		return err
 	}
-	out := s.outcome(done, setup.Pending(done))
 	out.Result = &result{RoleARN: conn.RoleARN, ExternalID: conn.ExternalID, QueueURL: conn.QueueURL, Table: s.Table}
 	if err := a.finish(c.OutOrStdout(), out); err != nil {
 		return err
