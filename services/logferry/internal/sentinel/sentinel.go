@@ -5,8 +5,9 @@
 //	             ├──▶ []Connector ──Convert──▶ connections, what their roles
 //	ARM ───List──┘                             must allow, what is left out
 //
-// A connection reads the same queue as the connector it was made of, and each
-// message goes to one of the two: connections are made paused.
+// A connection reads what the connector reads that it was made of: each message
+// of a queue would go to one of the two, each event of an account's history to
+// both. Connections are made paused.
 package sentinel
 
 import (
@@ -93,48 +94,72 @@ type Left struct {
 // from each other, and are the same the next time.
 func Convert(connectors []Connector, o Options) (made []Made, left []Left) {
 	var usable []Connector
-	owner := map[string]Connector{} // of queues
+	owners := map[string]Connector{} // of what is read
 	for _, c := range connectors {
 		why := c.obstacle()
-		for _, queue := range c.Queues {
-			if other, taken := owner[queue]; taken && why == "" {
-				why = fmt.Sprintf("its queue is that of %s too, and each message goes to one of them only; give it a queue of its own", other)
+		for _, source := range c.sources() {
+			if other, taken := owners[source]; taken && why == "" {
+				why = c.shared(other)
 			}
 		}
 		if why != "" {
 			left = append(left, Left{c, why})
 			continue
 		}
-		for _, queue := range c.Queues {
-			owner[queue] = c
+		for _, source := range c.sources() {
+			owners[source] = c
 		}
 		usable = append(usable, c)
 	}
 	for i, name := range names(usable) {
-		c := usable[i]
-		out := connection.Connection{
-			Name: name, RoleARN: c.RoleARN, ExternalID: o.WorkspaceID,
-			Table: c.Table, Destination: o.Destination, Paused: true,
-		}
-		if out.QueueURLs = c.Queues; len(c.Queues) == 1 {
-			out.QueueURL, out.QueueURLs = c.Queues[0], nil
-		}
-		made = append(made, Made{out, c})
+		made = append(made, Made{usable[i].connection(name, o), usable[i]})
 	}
 	return made, left
+}
+
+// connection returns what reads in the connector's place.
+func (c Connector) connection(name string, o Options) connection.Connection {
+	out := connection.Connection{
+		Name: name, RoleARN: c.RoleARN, ExternalID: o.WorkspaceID,
+		Table: c.Table, Destination: o.Destination, Paused: true,
+	}
+	switch {
+	case c.Kind == kindCloudTrail:
+		out.Lookup.Regions = []string{connection.AllRegions} // as Sentinel reads them
+	case len(c.Queues) == 1:
+		out.QueueURL = c.Queues[0]
+	default:
+		out.QueueURLs = c.Queues
+	}
+	return out
+}
+
+// sources are what one connection only may read: queues, or the account whose
+// event history it is.
+func (c Connector) sources() []string {
+	if c.Kind == kindCloudTrail {
+		return []string{connection.Account{RoleARN: c.RoleARN}.ID()}
+	}
+	return c.Queues
+}
+
+// shared says that another connector reads the same.
+func (c Connector) shared(other Connector) string {
+	if c.Kind == kindCloudTrail {
+		return fmt.Sprintf("%s reads the same account's event history, and each event would come twice; one of them is enough", other)
+	}
+	return fmt.Sprintf("its queue is that of %s too, and each message goes to one of them only; give it a queue of its own", other)
 }
 
 // obstacle says why no connection can be made of the connector; empty: it can.
 func (c Connector) obstacle() string {
 	switch {
-	case c.Kind == kindCloudTrail:
-		return "it reads CloudTrail's LookupEvents API and no bucket, which a later release of Logferry does; have the trail write to a bucket, see logferry setup aws --help"
 	case c.Problem != "":
 		return c.Problem
-	case len(c.Queues) == 0:
+	case len(c.Queues) == 0 && c.Kind == kindS3:
 		return "it names no queue (sqsUrls)"
 	case c.RoleARN == "":
-		return "it names no role (roleArn)"
+		return "it names no role"
 	case !slices.Contains(all.Formats().Tables(), c.Table):
 		return fmt.Sprintf("Logferry has no rows for the table %q; it has for %s", c.Table, strings.Join(all.Formats().Tables(), ", "))
 	}

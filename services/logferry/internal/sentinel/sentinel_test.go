@@ -1,6 +1,7 @@
 package sentinel
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ func TestConvert(t *testing.T) {
 		{Name: "watch", Kind: kindS3, RoleARN: role, Queues: []string{queue + "4"}, Table: "AWSCloudWatch"},
 		{Name: "open", Kind: kindS3, Problem: "its roleArn is open"},
 		{Name: "none", Kind: kindS3, RoleARN: role, Table: "AWSCloudTrail"},
+		{Name: "again", Kind: kindCloudTrail, RoleARN: role + "2", Table: "AWSCloudTrail"},
+		{Name: "legacy", Kind: kindCloudTrail, Table: "AWSCloudTrail"},
 		{Name: "norole", Kind: kindS3, Queues: []string{queue + "5"}, Table: "AWSCloudTrail"},
 	}, o)
 
@@ -31,11 +34,9 @@ func TestConvert(t *testing.T) {
 	want := []connection.Connection{
 		{Name: "awsvpcflow", RoleARN: role, ExternalID: workspaceID, QueueURL: queue, Table: "AWSVPCFlow", Destination: "here", Paused: true},
 		{Name: "trail-of-acme", RoleARN: role, ExternalID: workspaceID, QueueURLs: []string{queue + "2", queue + "3"}, Table: "AWSCloudTrail", Destination: "here", Paused: true},
+		{Name: "old", RoleARN: role, ExternalID: workspaceID, Lookup: connection.Lookup{Regions: []string{"all"}}, Table: "AWSCloudTrail", Destination: "here", Paused: true},
 	}
-	if !slices.EqualFunc(set.Connections, want, func(a, b connection.Connection) bool {
-		return slices.Equal(a.QueueURLs, b.QueueURLs) && slices.Equal(a.Queues(), b.Queues()) && a.Name == b.Name && a.Paused && a.ExternalID == b.ExternalID &&
-			a.RoleARN == b.RoleARN && a.Table == b.Table && a.Destination == b.Destination
-	}) {
+	if !reflect.DeepEqual(set.Connections, want) {
 		t.Errorf("got %+v; want %+v", set.Connections, want)
 	}
 	// what is made is valid
@@ -49,11 +50,12 @@ func TestConvert(t *testing.T) {
 	}
 	wantReasons := []string{
 		"doubled: its queue is that of Trail of ACME too",
-		"old: it reads CloudTrail's LookupEvents API and no bucket, which a later release of Logferry does",
 		`watch: Logferry has no rows for the table "AWSCloudWatch"; it has for AWSCloudTrail, `,
 		"open: its roleArn is open",
 		"none: it names no queue (sqsUrls)",
-		"norole: it names no role (roleArn)",
+		"again: old reads the same account's event history",
+		"legacy: it names no role",
+		"norole: it names no role",
 	}
 	if !slices.EqualFunc(reasons, wantReasons, strings.HasPrefix) {
 		t.Errorf("got %q\nwant %q", reasons, wantReasons)
@@ -126,6 +128,12 @@ func TestSteps(t *testing.T) {
      message goes to one of them
   4. logferry connection resume -c x.yaml awsvpcflow
 `)
+	legacy := m
+	legacy.Of.Kind = kindCloudTrail
+	var steps strings.Builder
+	if err := legacy.WriteSteps(&steps, "", command); err != nil || !strings.Contains(steps.String(), "both would read the same events") {
+		t.Errorf("%v: got\n%s\nwant that events would come twice", err, steps.String())
+	}
 	m.Connection.ExternalID = ""
 	f(m, "", `connection awsvpcflow, made of afef3743-0c88-469c-84ff-ca2e87dc1e48, is paused. To have it carry logs:
   1. add this statement to the trust policy of arn:aws:iam::072643944673:role/RoleName

@@ -25,6 +25,14 @@ func (m Made) Trust(principal string) policy.Statement {
 	return s
 }
 
+// whyDisconnect says what happens while both read.
+func (m Made) whyDisconnect() string {
+	if m.Of.Kind == kindCloudTrail {
+		return "both would read the same events,\n     and they would come twice"
+	}
+	return "both would read the same queue, and each\n     message goes to one of them"
+}
+
 // unknownPrincipal stands for the principal that nobody named.
 func (m Made) unknownPrincipal() string {
 	partition := "aws"
@@ -64,8 +72,7 @@ func (m Made) WriteSteps(w io.Writer, principal string, command func(verb string
 		say("     workspace's, as the role does for Sentinel.")
 	}
 	say("  2. %s %s", command("test"), name)
-	say("  3. disconnect the connector in Sentinel: both would read the same queue, and each")
-	say("     message goes to one of them")
+	say("  3. disconnect the connector in Sentinel: %s", m.whyDisconnect())
 	say("  4. %s %s", command("resume"), name)
 	_, err := w.Write(text.Bytes())
 	return err
