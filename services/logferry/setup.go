@@ -120,8 +120,11 @@ func newDialogue(c *cobra.Command) *dialogue {
 // ask asks until the answer is one that check takes. An empty answer stands
 // for the usual one.
 func (d *dialogue) ask(question, usual string, check func(string) error) (string, error) {
+	if usual != "" {
+		question += " [" + usual + "]"
+	}
 	for {
-		fmt.Fprintf(d.out, "%s [%s]: ", question, usual)
+		fmt.Fprintf(d.out, "%s: ", question)
 		line, err := d.in.ReadString('\n')
 		if err != nil && line == "" {
 			return "", fmt.Errorf("read the answer: %w", err)

@@ -30,6 +30,6 @@ func (w *wiring) named(s *scene, conn connection.Connection) connection.Connecti
 
 // write prints the connection as a configuration file has it.
 func (w *wiring) write(c *cobra.Command, _ *site, s *scene, conn connection.Connection) error {
-	fmt.Fprintln(c.OutOrStdout())
+	fmt.Fprint(c.OutOrStdout(), "\nIn the configuration:\n\n")
 	return connections.Write(c.OutOrStdout(), connection.Set{Connections: []connection.Connection{w.named(s, conn)}})
 }

@@ -80,6 +80,42 @@ func TestSetupMotoUsesWhatOthersMade(t *testing.T) {
 	}
 }
 
+// Two set-ups share a bucket: neither changes what is the other's, and what one
+// takes away the other keeps.
+func TestSetupMotoBesideAnother(t *testing.T) {
+	b := newBench(t)
+	first := []string{"--type", "cloudtrail", "--name", "logferry-a"}
+	second := []string{"--name", "logferry-b", "--bucket", "logferry-a-123456789012-us-east-1", "--existing-bucket"}
+	b.run(slices.Concat([]string{"apply", "--yes"}, first)...)
+	before := b.tagged()
+	f := func(want string, spec ...string) {
+		t.Helper()
+		out, err := b.try(slices.Concat([]string{"apply", "--yes"}, spec)...)
+		if err == nil || !strings.Contains(out, want) {
+			t.Errorf("%v: got %v\n%s\nwant: %s", spec, err, out, want)
+		}
+	}
+	other := []string{"--type", "cloudtrail", "--name", "logferry-b", "--trail", "logferry-a"}
+	f("others made a trail of that name; --existing-trail uses it", other...)
+	f("would no longer find them; use that bucket with --bucket logferry-a-123456789012-us-east-1", append(other, "--existing-trail")...)
+	f("there is the queue entry logferry-a", append(second, "--type", "cloudtrail")...)
+
+	second = append(second, "--type", "vpcflow", "--vpc", "all")
+	b.run(slices.Concat([]string{"apply", "--yes"}, second)...)
+	same := func(when string) {
+		t.Helper()
+		if left := b.changes(slices.Concat([]string{"apply", "--yes"}, first)...).pending(forgotten...); len(left) > 0 {
+			t.Errorf("%s the first changes %q; want nothing", when, left)
+		}
+	}
+	same("beside the second")
+	b.run(slices.Concat([]string{"destroy", "--yes"}, second)...)
+	same("after the second is gone")
+	if after := b.tagged(); !slices.Equal(slices.Sorted(slices.Values(after)), slices.Sorted(slices.Values(before))) {
+		t.Errorf("got %q; want what was there: %q", after, before)
+	}
+}
+
 // iam calls IAM, whose SDK no other test needs.
 func (b *bench) iam(action string, members ...string) {
 	b.t.Helper()

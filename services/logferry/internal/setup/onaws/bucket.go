@@ -45,6 +45,8 @@ func (e engine) wantBucket(ctx context.Context) (work, error) {
 		return refuse("it is in another account than %s, or these credentials may not s3:ListBucket on it; give --bucket another name, or have it allowed", e.Account), nil
 	case err != nil:
 		return work{}, err
+	case !found && e.Type == AnyType:
+		return refuse("there is no such bucket, and logs of type any are there already; give --bucket the name of theirs"), nil
 	case !found && e.Bucket.Existing:
 		return refuse("there is no such bucket; drop --existing-bucket to make it"), nil
 	case !found:
