@@ -39,9 +39,19 @@ type connectionRow struct {
 	Name        string   `json:"name"`
 	State       string   `json:"state"`
 	Queues      []string `json:"queues"`
+	Lookup      bool     `json:"lookup,omitempty"`
 	Table       string   `json:"table"`
 	Destination string   `json:"destination"`
 	From        string   `json:"from"`
+}
+
+// reads tells what the connection reads.
+func (r connectionRow) reads() string {
+	sources := r.Queues
+	if r.Lookup {
+		sources = append(slices.Clone(sources), "event history")
+	}
+	return words(sources)
 }
 
 // List writes the connections of a set by their names: as a table, or as a JSON
@@ -53,11 +63,11 @@ func List(w io.Writer, s connection.Set, in InFile, form string) error {
 		if c.Paused {
 			state = "paused"
 		}
-		rows = append(rows, connectionRow{c.Name, state, append([]string{}, c.Queues()...), cmp.Or(c.Table, connection.Auto), c.Destination, in.from(Connection, c.Name)})
+		rows = append(rows, connectionRow{c.Name, state, append([]string{}, c.Queues()...), c.Lookup.IsSet(), cmp.Or(c.Table, connection.Auto), c.Destination, in.from(Connection, c.Name)})
 	}
 	slices.SortFunc(rows, func(a, b connectionRow) int { return strings.Compare(a.Name, b.Name) })
-	return writeRows(w, form, rows, "NAME\tSTATE\tTABLE\tDESTINATION\tFROM\tQUEUES", func(r connectionRow) string {
-		return strings.Join([]string{r.Name, r.State, r.Table, r.Destination, r.From, words(r.Queues)}, "\t")
+	return writeRows(w, form, rows, "NAME\tSTATE\tTABLE\tDESTINATION\tFROM\tREADS", func(r connectionRow) string {
+		return strings.Join([]string{r.Name, r.State, r.Table, r.Destination, r.From, r.reads()}, "\t")
 	})
 }
 

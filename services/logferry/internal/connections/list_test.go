@@ -10,7 +10,7 @@ import (
 func TestList(t *testing.T) {
 	s := there()
 	s.Connections[0].Table = "AWSVPCFlow"
-	s.Connections = append(s.Connections, connection.Connection{Name: "Z", QueueURLs: []string{queueA + "1", queueA + "2"}, Destination: "files"})
+	s.Connections = append(s.Connections, connection.Connection{Name: "Z", QueueURLs: []string{queueA + "1", queueA + "2"}, Destination: "files", Lookup: connection.Lookup{Insights: true}})
 	in := func(k Kind, name string) bool { return name == "a" || k == Destination && name == "files" }
 	f := func(list func(w *strings.Builder) error, want string) {
 		t.Helper()
@@ -19,8 +19,8 @@ func TestList(t *testing.T) {
 			t.Errorf("%v: got\n%s\nwant\n%s", err, got.String(), want)
 		}
 	}
-	f(func(w *strings.Builder) error { return List(w, s, in, Text) }, `NAME  STATE    TABLE       DESTINATION  FROM     QUEUES
-Z     running  auto        files        command  https://sqs.eu-west-1.amazonaws.com/123456789012/a1,https://sqs.eu-west-1.amazonaws.com/123456789012/a2
+	f(func(w *strings.Builder) error { return List(w, s, in, Text) }, `NAME  STATE    TABLE       DESTINATION  FROM     READS
+Z     running  auto        files        command  https://sqs.eu-west-1.amazonaws.com/123456789012/a1,https://sqs.eu-west-1.amazonaws.com/123456789012/a2,event history
 a     running  AWSVPCFlow  files        file     https://sqs.eu-west-1.amazonaws.com/123456789012/a
 b     paused   auto        azure        command  https://sqs.eu-west-1.amazonaws.com/123456789012/b
 `)
