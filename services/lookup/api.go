@@ -63,7 +63,7 @@ const (
 	failed    = "failed"
 )
 
-// kindOf says what is wrong.
+// kindOf says what is wrong with a call; of none that anything is.
 func kindOf(err error) string {
 	if _, ok := errors.AsType[*awscred.RoleError](err); ok {
 		return denied

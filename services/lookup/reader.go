@@ -185,7 +185,7 @@ func (r *reader) read(ctx context.Context, w window, c coverage, now int64) erro
 	}
 	s := newScan(w, known, r.hold)
 	if err := s.run(ctx, r.ask); err != nil {
-		if kindOf(err) == expired { // it took too long: a narrower one will not
+		if kindOf(err) == expired { // it took too long; a narrower one does not
 			r.width = max(w.length()/2, 1)
 		}
 		return fmt.Errorf("read %s to %s: %w", time.Unix(w.from, 0).UTC().Format(time.RFC3339), time.Unix(w.to, 0).UTC().Format(time.RFC3339), err)

@@ -65,6 +65,10 @@ func (s *scan) run(ctx context.Context, ask func(ctx context.Context, from, to i
 	var token *string
 	for stale := 0; ; {
 		p, err := ask(ctx, s.window.from-1, s.window.to, token)
+		if kindOf(err) == expired && len(s.fresh) > 0 {
+			s.cut() // what has been read is good
+			return nil
+		}
 		if err != nil {
 			return err
 		}

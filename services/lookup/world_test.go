@@ -15,6 +15,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/logferry/logferry/pkg/app"
+	"github.com/logferry/logferry/pkg/awscred"
 	"github.com/logferry/logferry/pkg/batch"
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/bus/bustest"
@@ -216,7 +217,7 @@ func (w *world) counts() (events, doubled int) {
 // until waits until a condition holds.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
@@ -254,6 +255,22 @@ func (w *world) put(account, region string, n int, span, late time.Duration) []l
 // said reports whether the log has a text.
 func (w *world) said(text string) bool { return strings.Contains(w.logs.String(), text) }
 
+// reader returns a reader of the world's account that does nothing by itself.
+func (w *world) reader(t *testing.T) *reader {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(w.logs, nil))
+	s := &service{
+		settings: settings{w.clock(), standard()}, log: log, creds: awscred.New(log),
+		metrics: newMetrics(prometheus.NewRegistry()), paces: &paces{each: map[string]*pace{}},
+	}
+	a := &account{service: s, conn: w.conn.AsAccounts()[0], id: one, log: log}
+	r, err := a.reader(t.Context(), home, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // lockedBuffer is a buffer for several goroutines.
 type lockedBuffer struct {
 	mu sync.Mutex
@@ -264,6 +281,12 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }
 
 func (l *lockedBuffer) String() string {
