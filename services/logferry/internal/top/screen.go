@@ -143,7 +143,7 @@ func lastObject(l status.Line) string {
 }
 
 func errorCount(l status.Line) string {
-	return count(int(l.Errors), "error", "errors") + " since start"
+	return count(int(l.Errors), "error", "errors")
 }
 
 // keys is the last line.
