@@ -52,7 +52,7 @@ type graves struct {
 
 func (g *graves) filters(c *cobra.Command) {
 	f := &g.filter
-	c.Flags().StringVar(&f.Stage, "stage", "", "letters of this `STAGE`: poller, fetcher, parser, writer, ledger")
+	c.Flags().StringVar(&f.Stage, "stage", "", "letters of this `STAGE`: poller, lookup, fetcher, parser, writer, ledger")
 	c.Flags().StringVar(&f.Reason, "reason", "", "letters with this reason `CODE`")
 	c.Flags().StringVar(&f.Connection, "connection", "", "letters of the connection `NAME`")
 	c.Flags().StringVar(&f.Destination, "destination", "", "letters for the destination `NAME`")

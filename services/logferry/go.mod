@@ -14,6 +14,7 @@ require (
 	github.com/logferry/logferry/pkg v0.0.0
 	github.com/logferry/logferry/proto v0.0.0
 	github.com/logferry/logferry/services/fetcher v0.0.0
+	github.com/logferry/logferry/services/lookup v0.0.0
 	github.com/logferry/logferry/services/parser v0.0.0
 	github.com/logferry/logferry/services/poller v0.0.0
 	github.com/logferry/logferry/services/writer v0.0.0
@@ -49,6 +50,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.10 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.10 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/v4a v1.5.10 // indirect
+	github.com/aws/aws-sdk-go-v2/service/account v1.32.0 // indirect
 	github.com/aws/aws-sdk-go-v2/service/cloudtrail v1.56.0 // indirect
 	github.com/aws/aws-sdk-go-v2/service/ec2 v1.344.1 // indirect
 	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.9 // indirect
@@ -145,6 +147,7 @@ replace (
 	github.com/logferry/logferry/pkg => ../../pkg
 	github.com/logferry/logferry/proto => ../../proto
 	github.com/logferry/logferry/services/fetcher => ../fetcher
+	github.com/logferry/logferry/services/lookup => ../lookup
 	github.com/logferry/logferry/services/parser => ../parser
 	github.com/logferry/logferry/services/poller => ../poller
 	github.com/logferry/logferry/services/writer => ../writer

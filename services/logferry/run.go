@@ -10,6 +10,7 @@ import (
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/sink/azure/awsidentity"
 	"github.com/logferry/logferry/services/fetcher"
+	"github.com/logferry/logferry/services/lookup"
 	"github.com/logferry/logferry/services/parser"
 	"github.com/logferry/logferry/services/poller"
 	"github.com/logferry/logferry/services/writer"
@@ -17,7 +18,7 @@ import (
 
 // services returns all services, in the order in which data flows.
 func services() []app.Service {
-	return []app.Service{poller.Service(), fetcher.Service(), parser.Service(), writer.Service(writer.WithAssertion(awsidentity.Token))}
+	return []app.Service{poller.Service(), lookup.Service(), fetcher.Service(), parser.Service(), writer.Service(writer.WithAssertion(awsidentity.Token))}
 }
 
 func runCommand() *cobra.Command {
@@ -32,7 +33,7 @@ second signal ends the process at once.`,
   logferry run --config logferry.yaml --until-idle 5s   end when all is carried`,
 		Args: app.NoArgs,
 	}
-	names := c.Flags().StringSlice("services", nil, "run only these `SERVICES`: poller, fetcher, parser, writer")
+	names := c.Flags().StringSlice("services", nil, "run only these `SERVICES`: poller, lookup, fetcher, parser, writer")
 	app.AddRun(c, func() ([]app.Service, error) { return choose(services(), *names) })
 	return c
 }
