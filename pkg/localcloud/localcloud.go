@@ -219,10 +219,21 @@ func (c *Cloud) Feed(bucket, queue string) (queueURL string, err error) {
 	if err := c.S3.CreateBucket(bucket); err != nil {
 		return "", err
 	}
+	if err := c.SQS.SetPolicy(queue, c.sendPolicy(bucket, queue)); err != nil {
+		return "", err
+	}
 	if err := c.S3.Notify(s3.Rule{Bucket: bucket, Queue: queue}); err != nil {
 		return "", err
 	}
 	return queueURL, nil
+}
+
+// sendPolicy is the queue policy that lets a bucket send.
+func (c *Cloud) sendPolicy(bucket, queue string) string {
+	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},`+
+		`"Action":"sqs:SendMessage","Resource":"arn:aws:sqs:%[1]s:%[2]s:%[3]s",`+
+		`"Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:s3:::%[4]s"},"StringEquals":{"aws:SourceAccount":"%[2]s"}}}]}`,
+		c.options.Region, c.options.Account, queue, bucket)
 }
 
 // Connection returns the configuration of a connection that reads a queue of

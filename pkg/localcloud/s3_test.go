@@ -11,6 +11,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/logferry/logferry/pkg/localcloud"
 	"github.com/logferry/logferry/pkg/localcloud/inject"
@@ -247,5 +248,29 @@ func BenchmarkS3(b *testing.B) {
 			b.Fatal(err)
 		}
 		out.Body.Close()
+	}
+}
+
+// A bucket tells its notifications, and a queue who may send.
+func TestNotificationsAreTold(t *testing.T) {
+	c := start(t, localcloud.Options{})
+	url := feed(t, c)
+	out, err := s3Client(t, c).GetBucketNotificationConfiguration(t.Context(), &awss3.GetBucketNotificationConfigurationInput{Bucket: aws.String("logs")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.QueueConfigurations) != 1 || len(out.QueueConfigurations[0].Events) != 1 || out.QueueConfigurations[0].Events[0] != "s3:ObjectCreated:*" {
+		t.Errorf("got %+v; want one configuration for new objects", out.QueueConfigurations)
+	}
+	attributes, err := sqsClient(t, c).GetQueueAttributes(t.Context(), &awssqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{"Policy", "QueueArn"}})
+	if err != nil || !strings.Contains(attributes.Attributes["Policy"], "arn:aws:s3:::logs") {
+		t.Fatalf("got %v, %v; want the bucket in the policy", attributes, err)
+	}
+	if got, want := aws.ToString(out.QueueConfigurations[0].QueueArn), attributes.Attributes["QueueArn"]; got != want {
+		t.Errorf("got %s; want %s", got, want)
+	}
+	_, err = s3Client(t, c).GetBucketNotificationConfiguration(t.Context(), &awss3.GetBucketNotificationConfigurationInput{Bucket: aws.String("none")})
+	if code(err) != "NoSuchBucket" {
+		t.Errorf("got %v; want NoSuchBucket", err)
 	}
 }

@@ -195,6 +195,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, operation, bucket, key string) {
 	event := ""
 	switch operation {
+	case "GetBucketNotificationConfiguration":
+		s.serveNotifications(w, bucket)
+		return
 	case "GetObject", "HeadObject":
 		if want := r.Header.Get("If-Match"); want != "" && s.changed(bucket, key, r.URL.Query().Get("versionId"), want) {
 			Refuse(w, inject.Fault{Status: http.StatusPreconditionFailed, Code: "PreconditionFailed",
@@ -242,6 +245,8 @@ func operation(r *http.Request, bucket, key string) string {
 		return "GetBucketLocation"
 	case key == "" && r.Method == http.MethodGet && query.Has("versioning"):
 		return "GetBucketVersioning"
+	case key == "" && r.Method == http.MethodGet && query.Has("notification"):
+		return "GetBucketNotificationConfiguration"
 	case key == "" && r.Method == http.MethodGet && query.Has("versions"):
 		return "ListObjectVersions"
 	case key == "" && r.Method == http.MethodGet:

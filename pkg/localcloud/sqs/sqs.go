@@ -79,6 +79,16 @@ func (s *Server) CreateFeedQueue(name string) (url string, err error) {
 	return q.url, nil
 }
 
+// SetPolicy sets the policy of the queue of that name. It is kept, and not
+// enforced.
+func (s *Server) SetPolicy(name, policy string) error {
+	q, err := s.queue(name)
+	if err != nil {
+		return err
+	}
+	return s.setOne(q, "Policy", policy)
+}
+
 // URL returns the URL of the queue of that name.
 func (s *Server) URL(name string) string {
 	return s.options.URL + "/" + s.options.Account + "/" + name

@@ -245,11 +245,10 @@ func (a *attempt) receive(ctx context.Context) check.Outcome {
 	defer cancel()
 	out, err := a.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &a.queue.URL, MaxNumberOfMessages: 1,
-		WaitTimeSeconds:   1, // so that all of the queue's hosts are asked
-		VisibilityTimeout: 0,
+		WaitTimeSeconds: 1, // so that all of the queue's hosts are asked
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameApproximateReceiveCount, types.MessageSystemAttributeNameSentTimestamp},
-	})
+	}, visible)
 	if err != nil {
 		return a.refused(err, "sqs:ReceiveMessage")
 	}
