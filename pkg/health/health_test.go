@@ -402,3 +402,12 @@ func TestRow(t *testing.T) {
 		t.Errorf("the table is %+v", got)
 	}
 }
+
+// An observation is made for every part: it must cost nothing that counts.
+func BenchmarkCarried(b *testing.B) {
+	board := NewBoard()
+	b.ReportAllocs()
+	for b.Loop() {
+		board.Carried(trail, Counts{Rows: 1000, Bytes: 1e6}, "", time.Second)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,12 +224,12 @@ func TestRun(t *testing.T) {
 				t.Error("nothing is drawn")
 			}
 		})
-		asked := 0
-		source := func(context.Context) (status.Snapshot, error) { asked++; return load(asked), nil }
+		var asked atomic.Int64
+		source := func(context.Context) (status.Snapshot, error) { return load(int(asked.Add(1))), nil }
 		if err := Run(ctx, source, time.Millisecond, keyboard, screen); err != nil {
 			t.Errorf("got %v; want no error", err)
 		}
-		if asked == 0 {
+		if asked.Load() == 0 {
 			t.Error("the source was not asked")
 		}
 	}
