@@ -50,6 +50,7 @@ lint: $(tools)/.built ## gofmt, go vet, staticcheck and buf's rules for protobuf
 	go vet $(packages)
 	go vet -tags 'chaos conformance guard large moto soak wire' ./tests/...
 	go vet -tags failpoint ./pkg/failpoint/...
+	go vet -tags soak ./services/lookup/...
 	cd proto && $(tools)/buf lint
 	$(tools)/staticcheck -tags 'chaos,conformance,failpoint,guard,large,moto,soak,wire' $(packages)
 
@@ -112,6 +113,7 @@ chaos: ## processes and the bus are killed, and both clouds misbehave, while obj
 soak: ## random faults for DURATION (2m) under a steady load of RATE (3000) rows a second; SEED=… replays, BUS=cluster on three nodes
 	SOAK_DURATION=$(or $(DURATION),2m) SOAK_SEED=$(SEED) SOAK_RATE=$(RATE) SOAK_BUS=$(BUS) \
 		go test -tags soak -count 1 -v -timeout 0 -run TestSoak ./tests/chaos/...
+	go test -tags soak -count 1 -v -timeout 0 -run TestSoak ./services/lookup
 
 # What is not given is the scenario's own.
 .PHONY: load

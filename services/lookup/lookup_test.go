@@ -28,24 +28,28 @@ const (
 // Every event arrives once, however late and out of order they are, whatever
 // comes twice, and however often the service dies: and nobody is asked more than
 // twice a second.
-func TestEveryEventOnce(t *testing.T) {
+func TestEveryEventOnce(t *testing.T) { everyEventOnce(t, 1200, 2000, 30*time.Minute) }
+
+// everyEventOnce has so many events happen in so much time, in each region of
+// three accounts.
+func everyEventOnce(t *testing.T, speed time.Duration, each int, span time.Duration) {
 	accounts := []string{one, "222222222222", "333333333333"}
 	regions := []string{home, "us-west-2", "eu-west-1", "eu-central-1"}
-	const each = 2000
-	w := newWorld(t, 1200, accounts...)
+	w := newWorld(t, speed, accounts...)
 	w.cloud.History.SetTwice(0.1, 0.02)
 	for _, a := range accounts {
 		for _, r := range regions {
-			w.put(a, r, each, 30*time.Minute, time.Hour)
+			w.put(a, r, each, span, time.Hour)
 		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	restarts := 0
-	for end := w.start.Add(105 * time.Minute); w.now().Before(end); restarts++ {
+	starts := 0
+	for end := w.start.Add(span + 75*time.Minute); w.now().Before(end); starts++ {
 		w.run(WithRereads(20*time.Minute, 62*time.Minute))
 		w.pass(time.Duration(random.Int64N(int64(20 * time.Minute))))
 	}
-	w.once(each * len(accounts) * len(regions))
+	want := each * len(accounts) * len(regions)
+	w.once(want)
 	calls := 0
 	for _, a := range accounts {
 		for _, r := range regions {
@@ -56,7 +60,7 @@ func TestEveryEventOnce(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d events, %d calls, %d starts", each*len(accounts)*len(regions), calls, restarts)
+	t.Logf("%d events, %d calls, %d starts", want, calls, starts)
 }
 
 // once demands that so many events arrive, each once.

@@ -28,7 +28,8 @@ func (p *paces) of(account, region string, clock Clock) *pace {
 	defer p.mu.Unlock()
 	key := account + " " + region
 	if p.each[key] == nil {
-		p.each[key] = &pace{clock: clock, turn: make(chan struct{}, 1), rest: restTime}
+		// Another life may just have made a call.
+		p.each[key] = &pace{clock: clock, turn: make(chan struct{}, 1), rest: restTime, next: clock.Now().Add(restTime)}
 	}
 	return p.each[key]
 }

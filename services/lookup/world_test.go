@@ -214,10 +214,13 @@ func (w *world) counts() (events, doubled int) {
 	return len(w.arrived), doubled
 }
 
+// patience is how long a test waits for something.
+const patience = 3 * time.Minute
+
 // until waits until a condition holds.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
