@@ -98,9 +98,9 @@ func (a *account) reader(ctx context.Context, region string, category types.Even
 	}
 	r := &reader{
 		account: a, region: region, category: category, client: newAPI(cfg), pace: a.paces.of(a.id, region, a.clock), width: firstWidth,
-		log:     a.log.With("account", a.id, "region", region),
-		metrics: a.metrics.of(a.conn.Name, a.id, region),
+		log: a.log.With("account", a.id, "region", region),
 	}
+	r.metrics = a.metrics.of(a.conn.Name, a.id, region, r.categoryName())
 	r.key = fmt.Sprintf("%s.%s.%s.%s.%s", name, a.conn.Name, a.id, region, r.categoryName())
 	r.memory = memory{a.checkpoints, r.key}
 	return r, nil

@@ -7,8 +7,9 @@ import (
 	"github.com/logferry/logferry/pkg/connection"
 )
 
-// retention is for how many seconds LookupEvents has events.
-const retention = int64(connection.MaxSince / time.Second)
+// retention is for how many seconds LookupEvents has events, with a little time
+// to read the last of them: who asks for more is refused.
+const retention = int64((connection.MaxSince - 10*time.Minute) / time.Second)
 
 // window is a span of time, in seconds since 1970: from on, before to. Events
 // have a time to the second.

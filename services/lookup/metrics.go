@@ -8,10 +8,10 @@ import (
 
 // metrics are the lookup's own.
 type metrics struct {
-	calls     *prometheus.CounterVec // connection, account, region, outcome
-	events    *prometheus.CounterVec // connection, account, region, kind
+	calls     *prometheus.CounterVec // connection, account, region, category, outcome
+	events    *prometheus.CounterVec // connection, account, region, category, kind
 	missing   *prometheus.CounterVec // connection
-	behind    *prometheus.GaugeVec   // connection, account, region
+	behind    *prometheus.GaugeVec   // connection, account, region, category
 	reread    *prometheus.GaugeVec
 	history   *prometheus.GaugeVec
 	saturated *prometheus.GaugeVec
@@ -19,7 +19,7 @@ type metrics struct {
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
-	where := []string{"connection", "account", "region"}
+	where := []string{"connection", "account", "region", "category"}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "logferry_lookup_" + name, Help: help}, labels)
 		r.MustRegister(c)
@@ -47,20 +47,27 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 }
 
-// readerMetrics are the metrics of an account and region.
+// readerMetrics are the metrics of a reader.
 type readerMetrics struct {
 	calls, events                      *prometheus.CounterVec
 	missing                            *prometheus.CounterVec
 	behind, reread, history, saturated prometheus.Gauge
 	age                                prometheus.Observer
+	// forget drops what tells of now, when nobody reads any more.
+	forget func()
 }
 
-func (m *metrics) of(connection, account, region string) *readerMetrics {
-	labels := prometheus.Labels{"connection": connection, "account": account, "region": region}
+func (m *metrics) of(connection, account, region, category string) *readerMetrics {
+	labels := prometheus.Labels{"connection": connection, "account": account, "region": region, "category": category}
 	return &readerMetrics{
 		calls: m.calls.MustCurryWith(labels), events: m.events.MustCurryWith(labels), missing: m.missing,
 		behind: m.behind.With(labels), reread: m.reread.With(labels), history: m.history.With(labels), saturated: m.saturated.With(labels),
 		age: m.age.WithLabelValues(connection),
+		forget: func() {
+			for _, g := range []*prometheus.GaugeVec{m.behind, m.reread, m.history, m.saturated} {
+				g.Delete(labels)
+			}
+		},
 	}
 }
 

@@ -57,6 +57,7 @@ func (r *reader) categoryName() string {
 // run reads until ctx ends.
 func (r *reader) run(ctx context.Context) {
 	r.log.Info("reading the event history", "category", r.categoryName())
+	defer r.metrics.forget()
 	defer r.rest()
 	defer r.leave()
 	r.work() // until it is known what there is
