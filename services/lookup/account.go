@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,13 +30,16 @@ type account struct {
 	id      string
 	tracker *ledger.Tracker
 	log     *slog.Logger
+	faults  faultLog
 }
 
 // run reads all regions of the account until ctx ends.
 func (a *account) run(ctx context.Context) {
 	var readers conc.WaitGroup
 	defer readers.Wait()
-	running := map[string]func(){} // what stops the readers of each region
+	running := map[string]func(){}            // what stops the readers of each region
+	release := sync.OnceFunc(a.stages.Hold()) // until it is known what there is to read
+	defer release()
 	for failures := 0; ctx.Err() == nil; {
 		regions, err := a.regions(ctx)
 		wait := listEvery
@@ -45,10 +49,13 @@ func (a *account) run(ctx context.Context) {
 		case err != nil:
 			failures++
 			wait = min(fault.Wait(err, failures), maxRetry)
-			a.log.Error("cannot find out which regions are enabled; trying again", "account", a.id, "err", err)
+			if unsaid, ok := a.faults.turn(kindOf(err), a.clock.Now()); ok {
+				a.log.Error("cannot find out which regions are enabled; trying again", "account", a.id, "err", err, "unsaid", unsaid)
+			}
 		default:
 			failures = 0
 			a.follow(ctx, regions, running, &readers)
+			release()
 		}
 		_ = a.clock.Sleep(ctx, wait) // ctx is looked at next
 	}
