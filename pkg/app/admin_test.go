@@ -11,7 +11,7 @@ import (
 )
 
 func TestAdmin(t *testing.T) {
-	a := &admin{metrics: newRegistry(nil), check: func() error { return nil }}
+	a := &admin{metrics: newMetrics(nil), check: func() error { return nil }}
 	f := func(path string, status int, body string) {
 		t.Helper()
 		w := httptest.NewRecorder()
@@ -43,7 +43,7 @@ func TestAdmin(t *testing.T) {
 // A caller's registry is used as it is.
 func TestRegistryGiven(t *testing.T) {
 	r := prometheus.NewRegistry()
-	if got := newRegistry(r); got != r {
+	if got := newMetrics(r); got != r {
 		t.Error("got another registry than the one that was given")
 	}
 }

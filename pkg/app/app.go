@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/logferry/logferry/pkg/bus"
+	"github.com/logferry/logferry/pkg/registry"
 	"github.com/logferry/logferry/pkg/stage"
 )
 
@@ -24,8 +25,9 @@ type Service struct {
 
 // Env is what a service gets from the process it runs in.
 type Env struct {
-	// Config is the whole configuration, valid. Its Grace is the service's
-	// share of the process's.
+	// Config is the whole configuration, valid, with the connections and
+	// destinations in force: when those change, the service is ended and made
+	// anew. Its Grace is the service's share of the process's.
 	Config Config
 	// Log is the process's logger; a service adds its own attributes.
 	Log *slog.Logger
@@ -36,12 +38,14 @@ type Env struct {
 	Stages *stage.Metrics
 	// Bus links the services. The process closes it after they have ended.
 	Bus *bus.Bus
+	// Registry is where connections and destinations are changed.
+	Registry *registry.Registry
 	// Version is the version of the program, for user agents.
 	Version string
 }
 
-func newEnv(cfg Config, log *slog.Logger, r prometheus.Registerer, b *bus.Bus) *Env {
-	return &Env{Config: cfg, Log: log, Metrics: r, Stages: stage.NewMetrics(r), Bus: b, Version: Version().Version}
+func newEnv(cfg Config, log *slog.Logger, r prometheus.Registerer, b *bus.Bus, known *registry.Registry) *Env {
+	return &Env{Config: cfg, Log: log, Metrics: r, Stages: stage.NewMetrics(r), Bus: b, Registry: known, Version: Version().Version}
 }
 
 // Options are what a run has besides its configuration.

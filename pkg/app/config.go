@@ -28,6 +28,17 @@ type Config struct {
 	Memory int64 `yaml:"memory"`
 }
 
+// set is what the file has of connections and destinations.
+func (c Config) set() connection.Set {
+	return connection.Set{Destinations: c.Destinations, Connections: c.Connections}
+}
+
+// with returns the configuration with other connections and destinations.
+func (c Config) with(s connection.Set) Config {
+	c.Destinations, c.Connections = s.Destinations, s.Connections
+	return c
+}
+
 // Poller configures the poller.
 type Poller struct {
 	// Receivers is the number of concurrent receive calls per queue.

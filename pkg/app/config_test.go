@@ -169,7 +169,7 @@ func TestLoadMissing(t *testing.T) {
 	}
 }
 
-// No text may make the reader panic, or be taken without a connection.
+// No text may make the reader panic or fail in silence.
 func FuzzRead(f *testing.F) {
 	full, err := os.ReadFile("testdata/config/full.yaml")
 	if err != nil {
@@ -180,12 +180,9 @@ func FuzzRead(f *testing.F) {
 	f.Add("connections: {a: [}", "-1")
 	f.Add("a: &a [*a, *a]\n<<: *a", "")
 	f.Fuzz(func(t *testing.T, text, value string) {
-		cfg, err := read("in.yaml", []byte(text), []string{"LOGFERRY_BUS_MAX_BYTES=" + value, "LOGFERRY_GRACE=" + value})
+		_, err := read("in.yaml", []byte(text), []string{"LOGFERRY_BUS_MAX_BYTES=" + value, "LOGFERRY_GRACE=" + value})
 		if err != nil && err.Error() == "" {
 			t.Error("an error without a message")
-		}
-		if err == nil && len(cfg.Connections) == 0 {
-			t.Error("accepted without a connection")
 		}
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/format/all"
+	"github.com/logferry/logferry/pkg/registry"
 )
 
 // closeTimeout bounds the end of what outlives the services: traces and bus.
@@ -28,6 +29,10 @@ const closeTimeout = 10 * time.Second
 // failed.
 //
 //	bus ◀── services, side by side ──▶ metrics ◀── admin endpoint
+//
+// Connections and destinations are those of the registry, to which those of cfg
+// are applied first. When they change, the services end as above and are made
+// anew.
 func Run(ctx context.Context, cfg Config, log *slog.Logger, options Options, services ...Service) (err error) {
 	if cfg.Memory > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(cfg.Memory)
@@ -42,12 +47,28 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, options Options, ser
 		return fmt.Errorf("open the bus: %w", err)
 	}
 	defer func() { err = errors.Join(err, finally(ctx, b.Close)) }()
-	if err := b.Bootstrap(ctx, topology(cfg)); err != nil {
-		return fmt.Errorf("ready the bus: %w", err)
+	known, err := openRegistry(ctx, b, cfg, true, log)
+	if err != nil {
+		return err
 	}
-	p := process{bus: b, log: log, options: options, registry: newRegistry(options.Metrics)}
-	p.registry.MustRegister(b)
-	return p.run(ctx, cfg, services)
+	p := process{bus: b, known: known, log: log, options: options, metrics: new(generation), services: services}
+	p.gatherer = newMetrics(options.Metrics)
+	p.gatherer.MustRegister(p.metrics)
+	return p.run(ctx, cfg)
+}
+
+// openRegistry opens the registry and applies the configuration's connections
+// and destinations to it.
+func openRegistry(ctx context.Context, b *bus.Bus, cfg Config, prune bool, log *slog.Logger) (*registry.Registry, error) {
+	shared, err := b.Document(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ready the bus: %w", err)
+	}
+	known, err := registry.Open(ctx, shared, all.Formats().Tables(), log)
+	if err != nil {
+		return nil, err
+	}
+	return known, known.Apply(ctx, cfg.set(), prune)
 }
 
 // finally calls f, which ends something, even though ctx has ended.
@@ -66,7 +87,7 @@ func topology(cfg Config) bus.Topology {
 	return bus.Topology{Destinations: destinations}
 }
 
-func newRegistry(r *prometheus.Registry) *prometheus.Registry {
+func newMetrics(r *prometheus.Registry) *prometheus.Registry {
 	if r == nil {
 		r = prometheus.NewRegistry()
 	}
@@ -82,24 +103,26 @@ func newRegistry(r *prometheus.Registry) *prometheus.Registry {
 // process is what the services of one process share.
 type process struct {
 	bus      *bus.Bus
+	known    *registry.Registry
 	log      *slog.Logger
 	options  Options
-	registry *prometheus.Registry
+	services []Service
+	gatherer *prometheus.Registry // of all metrics of the process
+	metrics  *generation          // those of the services, in gatherer
 }
 
-func (p process) run(ctx context.Context, cfg Config, services []Service) error {
+func (p *process) run(ctx context.Context, cfg Config) error {
 	listener, err := listen(cfg.Admin.Address)
 	if err != nil {
 		return err
 	}
-	cfg.Grace /= graceParts(services)
-	env := newEnv(cfg, p.log, p.registry, p.bus)
+	cfg.Grace /= graceParts(p.services)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	serving, endAdmin := context.WithCancel(context.WithoutCancel(ctx)) // until the services have ended
 	defer endAdmin()
 	helpers := pool.New().WithErrors().WithFirstError()
-	a := &admin{metrics: p.registry, check: p.check, profiles: cfg.Admin.Profiles}
+	a := &admin{metrics: p.gatherer, check: p.check, profiles: cfg.Admin.Profiles}
 	if listener != nil {
 		p.log.Info("admin endpoint", "address", listener.Addr().String())
 		helpers.Go(func() error {
@@ -107,14 +130,8 @@ func (p process) run(ctx context.Context, cfg Config, services []Service) error 
 			return a.serve(serving, listener, p.log)
 		})
 	}
-	tasks, err := ready(ctx, env, services)
-	if err == nil {
-		if p.options.UntilIdle > 0 {
-			helpers.Go(func() error { p.untilIdle(ctx, env, stop); return nil })
-		}
-		a.started.Store(true)
-		err = runTasks(ctx, tasks, cfg.Grace)
-	}
+	helpers.Go(func() error { p.known.Follow(ctx); return nil })
+	err = p.follow(ctx, cfg, func() { a.started.Store(true) })
 	stop()
 	endAdmin()
 	return errors.Join(err, helpers.Wait())
@@ -152,20 +169,9 @@ func ready(ctx context.Context, env *Env, services []Service) ([]task, error) {
 }
 
 // check says why the bus cannot be used.
-func (p process) check() error {
+func (p *process) check() error {
 	if !p.bus.Connected() {
 		return errors.New("the bus is not connected")
 	}
 	return nil
-}
-
-func (p process) untilIdle(ctx context.Context, env *Env, stop func()) {
-	i := idleness{span: p.options.UntilIdle, active: env.Stages.Active, backlog: func(ctx context.Context) (int64, error) {
-		backlog, err := p.bus.Backlog(ctx)
-		return backlog.Messages, err
-	}}
-	if i.wait(ctx) == nil {
-		p.log.Info("idle: nothing is in flight", "wait", p.options.UntilIdle)
-		stop()
-	}
 }

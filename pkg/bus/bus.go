@@ -58,6 +58,7 @@ type Bus struct {
 	config  Config
 	log     *slog.Logger
 	server  *embedded // nil when the bus is elsewhere
+	guest   bool      // the server is another Bus's to close
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	metrics *metrics
@@ -79,13 +80,30 @@ type Bus struct {
 // that is started in this process with its data under Store. Close it when all
 // work is settled.
 func Open(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
-	b := &Bus{config: config, log: log.With("component", "bus"), metrics: newMetrics(), handles: make(map[string]jetstream.Stream)}
-	closing := make(chan struct{})
-	b.closing, b.stop = closing, sync.OnceFunc(func() { close(closing) })
+	b := newBus(config, log.With("component", "bus"))
 	if err := b.connect(ctx); err != nil {
 		return nil, errors.Join(err, b.Close(ctx))
 	}
 	return b, nil
+}
+
+func newBus(config Config, log *slog.Logger) *Bus {
+	b := &Bus{config: config, log: log, metrics: newMetrics(), handles: make(map[string]jetstream.Stream)}
+	closing := make(chan struct{})
+	b.closing, b.stop = closing, sync.OnceFunc(func() { close(closing) })
+	return b
+}
+
+// Share returns a bus of its own over the same server: another connection, with
+// topology, sources, publishers and metrics that end when it is closed. An
+// embedded server ends with b, which is closed last.
+func (b *Bus) Share(ctx context.Context) (*Bus, error) {
+	own := newBus(b.config, b.log)
+	own.server, own.guest = b.server, true
+	if err := own.connect(ctx); err != nil {
+		return nil, errors.Join(err, own.Close(ctx))
+	}
+	return own, nil
 }
 
 // Attach is Open for who works beside the services: if a running process has
@@ -123,8 +141,10 @@ func (b *Bus) connect(ctx context.Context) (err error) {
 	options := b.options()
 	url := b.config.URL
 	if url == "" {
-		if b.server, err = startEmbedded(b.config, b.log); err != nil {
-			return err
+		if b.server == nil {
+			if b.server, err = startEmbedded(b.config, b.log); err != nil {
+				return err
+			}
 		}
 		options = append(options, b.server.clientOptions()...)
 	}
@@ -224,7 +244,7 @@ func (b *Bus) Close(context.Context) error {
 		}
 		b.conn.Close()
 	}
-	if b.server != nil {
+	if b.server != nil && !b.guest {
 		return b.server.close()
 	}
 	return nil

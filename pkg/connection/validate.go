@@ -18,12 +18,6 @@ type Report func(key, text string)
 // reports every problem. Tables are the names of the tables that have a
 // format.
 func Validate(destinations []Destination, connections []Connection, tables []string, report Report) {
-	if len(destinations) == 0 {
-		report("destinations", "there is none; add one with an endpoint or a directory")
-	}
-	if len(connections) == 0 {
-		report("connections", "there is none; add one with a queue_url and a destination")
-	}
 	seen := map[string]bool{}
 	for i, d := range destinations {
 		v := validator{fmt.Sprintf("destinations[%d]", i), tables, report}
@@ -163,7 +157,7 @@ func (v validator) route(c Connection, destinations []Destination) {
 	v.require(known, "table", "is no known table; write auto or one of "+strings.Join(v.tables, ", "))
 	i := slices.IndexFunc(destinations, func(d Destination) bool { return d.Name == c.Destination })
 	if i < 0 || c.Destination == "" {
-		v.require(false, "destination", "names no destination; there are: "+list(destinations))
+		v.require(false, "destination", "names no destination; "+list(destinations))
 		return
 	}
 	if known && c.Table != "" && c.Table != Auto {
@@ -172,12 +166,16 @@ func (v validator) route(c Connection, destinations []Destination) {
 	}
 }
 
+// list tells which destinations there are.
 func list(destinations []Destination) string {
+	if len(destinations) == 0 {
+		return "there is none; add one with an endpoint or a directory"
+	}
 	names := make([]string, len(destinations))
 	for i, d := range destinations {
 		names[i] = d.Name
 	}
-	return strings.Join(names, ", ")
+	return "there are: " + strings.Join(names, ", ")
 }
 
 // isLoopback reports whether the URL is of this machine, without asking DNS.

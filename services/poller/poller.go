@@ -14,7 +14,6 @@ package poller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -48,9 +47,6 @@ func newService(ctx context.Context, env *app.Env) (func(context.Context) error,
 			return nil, err
 		}
 	}
-	if len(p.queues) == 0 {
-		return nil, errors.New("no connection has a queue")
-	}
 	return func(ctx context.Context) error { return p.run(ctx, env) }, nil
 }
 
@@ -80,9 +76,9 @@ type poller struct {
 	trackers []*ledger.Tracker // one for each connection
 }
 
-// add readies the queues of a connection.
+// add readies the queues of a connection, unless it is paused.
 func (p *poller) add(ctx context.Context, env *app.Env, c connection.Connection) error {
-	if len(c.Queues()) == 0 {
+	if len(c.Queues()) == 0 || c.Paused {
 		return nil
 	}
 	log := env.Log.With("stage", stageName, "connection", c.Name)
@@ -123,6 +119,9 @@ func (p *poller) run(ctx context.Context, env *app.Env) error {
 	all := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
 	for _, q := range p.queues {
 		all.Go(func(ctx context.Context) error { return q.run(ctx, env, env.Bus.Graveyard()) })
+	}
+	if len(p.queues) == 0 { // those to come are polled by the next poller
+		<-ctx.Done()
 	}
 	return all.Wait()
 }

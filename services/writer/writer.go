@@ -102,5 +102,8 @@ func runStages(ctx context.Context, stages []*rowsStage) error {
 	for _, s := range stages {
 		p.Go(s.Run)
 	}
+	if len(stages) == 0 { // a destination to come is written to by the next writer
+		<-ctx.Done()
+	}
 	return p.Wait()
 }
