@@ -104,6 +104,7 @@ func (b *Bus) build(ctx context.Context) error {
 	for _, config := range []jetstream.KeyValueConfig{
 		{Bucket: bucketPauses, Description: "until when rules are not to be called", TTL: pauseAge},
 		{Bucket: bucketCheckpoints, Description: "how far long commands are"},
+		documentBucket(), // which a server that lost its data no longer has
 	} {
 		if err := b.ensureBucket(ctx, config); err != nil {
 			return err

@@ -19,6 +19,11 @@ const (
 	setHistory        = 20
 )
 
+// documentBucket returns the bucket's settings.
+func documentBucket() jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{Bucket: bucketConnections, Description: "connections and destinations", History: setHistory}
+}
+
 // ErrStale is the error of a document that somebody else has changed since it
 // was loaded.
 var ErrStale = errors.New("the document has been changed by somebody else")
@@ -30,8 +35,7 @@ type Document struct{ store jetstream.KeyValue }
 // Document returns the shared document, whose bucket it makes when it is not
 // there: what is in it decides how the rest of the bus is laid out.
 func (b *Bus) Document(ctx context.Context) (*Document, error) {
-	config := jetstream.KeyValueConfig{Bucket: bucketConnections, Description: "connections and destinations", History: setHistory}
-	if err := b.ensureBucket(ctx, config); err != nil {
+	if err := b.ensureBucket(ctx, documentBucket()); err != nil {
 		return nil, err
 	}
 	d := new(Document)
