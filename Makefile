@@ -137,9 +137,19 @@ wire: ## the wire contract read from JavaScript; needs node and npm
 	cd tests/wire && npm ci --no-audit --no-fund --silent
 	go test -tags wire -count 1 ./tests/wire/...
 
+templates := deploy/azure services/logferry/internal/setup/onazure/testdata
+
+.PHONY: iac
+iac: ## the syntax of the generated templates; needs cfn-lint (pip install cfn-lint), terraform, node and npm
+	cfn-lint deploy/aws/cloudformation/*/template.yaml
+	terraform fmt -check -recursive deploy/aws/terraform
+	for dir in $(templates); do terraform fmt -check -recursive $$dir; done
+	npm ci --prefix deploy/azure/check --ignore-scripts --no-audit --no-fund --silent
+	node deploy/azure/check/check.mjs $$(find $(templates) -name '*.bicep' -not -path '*/node_modules/*')
+
 .PHONY: clean
 clean: ## remove what the targets made
-	rm -rf bin data tests/wire/node_modules
+	rm -rf bin data tests/wire/node_modules deploy/azure/check/node_modules
 
 # The development tools are pinned in a module of their own, so that none of
 # their dependencies is one of Logferry's.
