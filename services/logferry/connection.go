@@ -79,7 +79,7 @@ if it is.`,
 		}
 		from = plain(from, names)
 		return s.onBus(c, func(ctx context.Context, env *app.Env) error {
-			changes, err := connections.Put(ctx, env.Registry, connection.Set{Connections: []connection.Connection{from}}, *replace)
+			changes, err := put(ctx, env, connection.Set{Connections: []connection.Connection{from}}, *replace)
 			return told(c.OutOrStdout(), changes, byFlags(err, *file, connections.Connection, from.Name, connectionFlags))
 		})
 	}

@@ -215,11 +215,12 @@ func (i *importing) find(c *cobra.Command, files []string) (sentinel.Found, erro
 // put adds the entries of a set, or only says what they would be.
 func (i *importing) put(ctx context.Context, c *cobra.Command, env *app.Env, set connection.Set) error {
 	if i.dry {
-		if err := connections.Check(env.Registry.Current(), set, i.replace); err != nil {
+		err := errors.Join(durable(env.Config, set), connections.Check(env.Registry.Current(), set, i.replace))
+		if err != nil {
 			return err
 		}
 		return connections.Write(c.OutOrStdout(), set)
 	}
-	changes, err := connections.Put(ctx, env.Registry, set, i.replace)
+	changes, err := put(ctx, env, set, i.replace)
 	return told(c.OutOrStdout(), changes, err)
 }

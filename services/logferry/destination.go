@@ -80,7 +80,7 @@ writes it. A destination that is there already is replaced with --replace.`,
 			to.Name = names[0]
 		}
 		return s.onBus(c, func(ctx context.Context, env *app.Env) error {
-			changes, err := connections.Put(ctx, env.Registry, connection.Set{Destinations: []connection.Destination{to}}, *replace)
+			changes, err := put(ctx, env, connection.Set{Destinations: []connection.Destination{to}}, *replace)
 			return told(c.OutOrStdout(), changes, byFlags(err, *file, connections.Destination, to.Name, destinationFlags))
 		})
 	}

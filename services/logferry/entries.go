@@ -45,6 +45,30 @@ func (s *site) onBus(c *cobra.Command, f func(context.Context, *app.Env) error) 
 	return s.work(c, cfg, nil, f)
 }
 
+// put adds entries to those that the services follow.
+func put(ctx context.Context, env *app.Env, add connection.Set, replace bool) ([]connections.Change, error) {
+	if err := durable(env.Config, add); err != nil {
+		return nil, err
+	}
+	return connections.Put(ctx, env.Registry, add, replace)
+}
+
+// durable checks that the bus keeps what the connections' queues no longer have,
+// as a configuration file's are checked.
+func durable(cfg app.Config, s connection.Set) error {
+	var problems connections.Problems
+	for _, c := range s.Connections {
+		if c.Ack == connection.AckStored && cfg.Bus.URL == "" && cfg.Bus.Sync > 0 {
+			problems = append(problems, connections.Problem{Kind: connections.Connection, Name: c.Name, Key: "ack",
+				Text: "stored deletes a message when its objects are on the bus, which must keep them whatever happens: set bus.sync to 0s in the configuration file, or use a NATS server of your own that does (bus.url)"})
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return problems
+}
+
 // told tells what was done to entries.
 func told(w io.Writer, changes []connections.Change, err error) error {
 	for _, change := range changes {

@@ -239,8 +239,8 @@ connection needs; with --config it writes the connection into Logferry.`,
 	w.flags(c, &a.site)
 	a.flags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := w.check(a.config); err != nil {
-			return app.Usage(err)
+		if err := w.ready(c, &a.site); err != nil {
+			return err
 		}
 		s, err := a.open(c)
 		if err != nil {
@@ -274,11 +274,10 @@ func (a *awsSetup) apply(c *cobra.Command, s *scene, w wiring) error {
 	if err := a.finish(c.OutOrStdout(), out); err != nil {
 		return err
 	}
-	if !a.text() {
-		return nil
+	if a.text() {
+		out.Result.print(c)
 	}
-	out.Result.print(c)
-	return w.write(c, &a.site, s, conn)
+	return w.write(c, &a.site, a.text(), w.set(s, conn))
 }
 
 // agreeTo shows what an apply will do and asks for it, unless nothing is to be

@@ -17,7 +17,6 @@ import (
 	"github.com/logferry/logferry/pkg/app"
 	"github.com/logferry/logferry/pkg/connection"
 	"github.com/logferry/logferry/services/logferry/internal/check"
-	"github.com/logferry/logferry/services/logferry/internal/connections"
 	"github.com/logferry/logferry/services/logferry/internal/probe"
 	"github.com/logferry/logferry/services/logferry/internal/setup"
 	"github.com/logferry/logferry/services/logferry/internal/setup/onazure"
@@ -253,39 +252,40 @@ func azureApply(access azureAccess) *cobra.Command {
 		Short: "Make Azure ready, after showing how",
 		Long: `Show what is to change, ask, and change it. When it fails in the middle, what was
 done stays, and the next apply goes on from there. At the end it prints the
-destination as a configuration has it.`,
-		Example: `  logferry setup azure apply --spec azure.yaml
+destination as a configuration has it; with --config it writes the destination
+into Logferry.`,
+		Example: `  logferry setup azure apply --spec azure.yaml --config logferry.yaml --destination sentinel
   logferry setup azure apply --subscription ID --resource-group rg-logs --workspace la-sentinel --principal ID --yes`,
 		Args: app.NoArgs,
 	}
 	a := azureSetup{access: access}
+	var h handover
 	a.flagYes(c)
+	h.flags(c, &a.site, "destination")
 	name := c.Flags().String("destination", "sentinel", "`NAME` of the destination")
 	a.flags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := h.ready(c, &a.site, func(connection.Set) error { return nil }); err != nil {
+			return err
+		}
 		s, err := a.open(c)
 		if err != nil {
 			return err
 		}
-		return a.apply(c, s, *name)
+		destinations, err := a.apply(c, s, *name)
+		if err != nil {
+			return err
+		}
+		return h.write(c, &a.site, a.text(), connection.Set{Destinations: destinations})
 	}
 	return c
 }
 
-func (a *azureSetup) apply(c *cobra.Command, s *azureScene, name string) error {
-	if a.text() && !a.yes {
-		pending, err := a.plan(c, s)
-		if err != nil {
-			return err
-		}
-		if pending > 0 {
-			fmt.Fprintln(c.OutOrStdout())
-			if err := a.agree(c, "Make these changes?"); err != nil {
-				return err
-			}
-		}
-	} else if err := a.agree(c, ""); err != nil {
-		return err
+// apply makes the changes, after showing them, and returns the destinations that
+// they make.
+func (a *azureSetup) apply(c *cobra.Command, s *azureScene, name string) ([]connection.Destination, error) {
+	if err := a.agreeTo(c, s); err != nil {
+		return nil, err
 	}
 	a.heading(c, s)
 	var done []setup.Change
@@ -295,21 +295,32 @@ func (a *azureSetup) apply(c *cobra.Command, s *azureScene, name string) error {
 		telling = errors.Join(telling, a.tell(c.OutOrStdout(), change))
 	})
 	if err := errors.Join(err, telling); err != nil {
-		return err
+		return nil, err
 	}
 	destinations, err := s.Destinations(c.Context(), s.clients, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.result(c, s.outcome(done), destinations)
+	return destinations, a.result(c, s.outcome(done), destinations)
 }
 
-// result tells what Logferry needs to know, in the words of its configuration.
-func (a *azureSetup) result(c *cobra.Command, out azureOutcome, destinations []connection.Destination) error {
-	if a.text() {
-		fmt.Fprintln(c.OutOrStdout())
-		return connections.Write(c.OutOrStdout(), connection.Set{Destinations: destinations})
+// agreeTo shows what an apply will do and asks for it, unless nothing is to be
+// done, or it was agreed to beforehand.
+func (a *azureSetup) agreeTo(c *cobra.Command, s *azureScene) error {
+	if a.yes || !a.text() {
+		return a.agree(c, "")
 	}
+	pending, err := a.plan(c, s)
+	if err != nil || pending == 0 {
+		return err
+	}
+	fmt.Fprintln(c.OutOrStdout())
+	return a.agree(c, "Make these changes?")
+}
+
+// result tells programs what Logferry needs to know, in the words of its
+// configuration.
+func (a *azureSetup) result(c *cobra.Command, out azureOutcome, destinations []connection.Destination) error {
 	text, err := yaml.Marshal(destinations)
 	if err == nil {
 		err = yaml.Unmarshal(text, &out.Destinations)

@@ -89,7 +89,7 @@ func TestSetupAzureOnARMFakes(t *testing.T) {
 `, "apply", "--spec", spec, "--yes", "--destination", "here")
 	run(0, "ok    role Monitoring Metrics Publisher", "verify", "--spec", spec)
 	run(0, "0 to change, 5 as wanted", "plan", "--spec", spec)
-	run(0, "destinations:", "apply", "--spec", spec) // nothing to agree to
+	run(0, "In the configuration:\n\ndestinations:", "apply", "--spec", spec) // nothing to agree to
 	run(0, "~ update data collection rule logferry\n      + flow of Custom-Logferry-AWSCloudTrail", "plan", "--spec", spec, "--tables", strings.Join(onazure.Tables(), ","))
 	run(2, "", "destroy", "--spec", spec)
 	run(0, "- delete data collection rule logferry", "destroy", "--spec", spec, "--yes")
@@ -115,6 +115,38 @@ func TestSetupAzureDestroyWithoutWorkspace(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "there is no workspace") {
 		t.Errorf("apply: %v; want that there is no workspace", err)
 	}
+}
+
+// With a configuration, the destination is written into Logferry.
+func TestSetupAzureWritesTheDestination(t *testing.T) {
+	cloud := azuretest.New()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "logferry.yaml")
+	if err := os.WriteFile(config, []byte("bus: {store: "+filepath.Join(dir, "bus")+"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := func(status int, want string, more ...string) {
+		t.Helper()
+		out, err := azure(t, cloud, append([]string{"apply", "--yes", "--workspace", azuretest.WorkspaceID, "--principal", azuretest.Principal}, more...)...)
+		wantStatus(t, err, status)
+		if err != nil {
+			out += err.Error()
+		}
+		if !strings.HasSuffix(strings.TrimSpace(out), want) {
+			t.Errorf("%q: got\n%s\nwant\n%s", more, out, want)
+		}
+	}
+	f(2, "--replace is for --config; add that, or drop it", "--replace")
+	f(1, "no such file or directory", "--config", filepath.Join(dir, "none.yaml"))
+	if n := len(cloud.Calls()); n != 0 {
+		t.Errorf("%d calls were made before the configuration was read; want none", n)
+	}
+	f(0, "destination sentinel: added", "--config", config)
+	f(0, "destination sentinel: unchanged", "--config", config)
+	f(1, "destination sentinel is there already, and is not the same; replace it with --replace, or choose another name", "--config", config, "--tables", "AWSVPCFlow")
+	f(0, "destination sentinel: replaced", "--config", config, "--tables", "AWSVPCFlow", "--replace")
+	f(0, "}", "--config", config, "--destination", "programs", "--output", "json")
+	f(0, "destination programs: unchanged", "--config", config, "--destination", "programs")
 }
 
 // Programs read one document.

@@ -62,18 +62,6 @@ func Put(ctx context.Context, r Registry, add connection.Set, replace bool) ([]C
 	return apply(ctx, r, put(add, replace))
 }
 
-// Add adds one connection, as [Put].
-func Add(ctx context.Context, r Registry, c connection.Connection, replace bool) error {
-	_, err := Put(ctx, r, connection.Set{Connections: []connection.Connection{c}}, replace)
-	return err
-}
-
-// AddDestination adds one destination, as [Put].
-func AddDestination(ctx context.Context, r Registry, d connection.Destination, replace bool) error {
-	_, err := Put(ctx, r, connection.Set{Destinations: []connection.Destination{d}}, replace)
-	return err
-}
-
 // Remove removes connections, all or none of them.
 func Remove(ctx context.Context, r Registry, names []string) ([]Change, error) {
 	return apply(ctx, r, remove(names))

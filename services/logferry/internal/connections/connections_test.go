@@ -40,11 +40,10 @@ func TestContestedEdit(t *testing.T) {
 	if want := []Change{{Connection, "a", Added}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v; want %v: the set that lost had the connection", got, err, want)
 	}
-	if err := AddDestination(t.Context(), r, azure, false); err != nil {
-		t.Error(err)
-	}
-	if err := Add(t.Context(), r, b, false); err != nil {
-		t.Error(err)
+	for _, add := range []connection.Set{{Destinations: []connection.Destination{azure}}, {Connections: []connection.Connection{b}}} {
+		if _, err := Put(t.Context(), r, add, false); err != nil {
+			t.Error(err)
+		}
 	}
 	if want := there(); !reflect.DeepEqual(r.set, want) {
 		t.Errorf("got %+v; want %+v", r.set, want)
