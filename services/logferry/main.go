@@ -31,7 +31,7 @@ and posts them through the Logs Ingestion API.`,
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(runCommand(), demoCommand(), parseCommand(), formatsCommand(), validateCommand(), deadCommand(), versionCommand(), backfillCommand(), auditCommand(), replayCommand(), setupCommand(), connectionCommand(), destinationCommand())
+	root.AddCommand(runCommand(), demoCommand(), parseCommand(), formatsCommand(), validateCommand(), deadCommand(), versionCommand(), backfillCommand(), auditCommand(), replayCommand(), setupCommand(), connectionCommand(), destinationCommand(), doctorCommand())
 	return root
 }
 
