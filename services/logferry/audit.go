@@ -93,11 +93,10 @@ func isPlain(r rune) bool {
 }
 
 func runAudit(c *cobra.Command, p place, o audit.Options) error {
-	cfg, from, err := p.load()
+	cfg, err := p.load()
 	if err != nil {
 		return err
 	}
-	o.Connection = from
 	workers, err := carriers()
 	if err != nil {
 		return err
@@ -107,6 +106,9 @@ func runAudit(c *cobra.Command, p place, o audit.Options) error {
 	}
 	var sum audit.Count
 	err = p.work(c, cfg, workers, func(ctx context.Context, env *app.Env) (err error) {
+		if o.Connection, err = p.of(env); err != nil {
+			return err
+		}
 		sum, err = audit.Run(ctx, env, o)
 		return err
 	})

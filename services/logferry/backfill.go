@@ -64,23 +64,25 @@ func (p *place) span(required bool) (span bucket.Span, err error) {
 	return span, nil
 }
 
-// load reads the configuration and finds the connection.
-func (p *place) load() (app.Config, connection.Connection, error) {
+// load reads the configuration.
+func (p *place) load() (app.Config, error) {
 	cfg, err := p.site.load()
-	if err != nil {
-		return cfg, connection.Connection{}, err
+	if err == nil && p.connection == "" {
+		err = app.Usage(errors.New("--connection is missing; name one: see logferry connection list"))
 	}
+	return cfg, err
+}
+
+// of finds the connection among those in force.
+func (p *place) of(env *app.Env) (connection.Connection, error) {
 	var names []string
-	for _, c := range cfg.Connections {
+	for _, c := range env.Config.Connections {
 		if c.Name == p.connection {
-			return cfg, c, nil
+			return c, nil
 		}
 		names = append(names, c.Name)
 	}
-	if p.connection == "" {
-		return cfg, connection.Connection{}, app.Usage(fmt.Errorf("--connection is missing; name one of the configuration's: %s", strings.Join(names, ", ")))
-	}
-	return cfg, connection.Connection{}, app.Usage(fmt.Errorf("--connection %q is none of the configuration's: %s", p.connection, strings.Join(names, ", ")))
+	return connection.Connection{}, app.Usage(fmt.Errorf("there is no connection %q; there are: %s", p.connection, strings.Join(names, ", ")))
 }
 
 func backfillCommand() *cobra.Command {
@@ -159,11 +161,10 @@ func fromFile(path string, stdin io.Reader, f func(io.Reader) error) error {
 }
 
 func runBackfill(c *cobra.Command, p place, o backfill.Options) error {
-	cfg, from, err := p.load()
+	cfg, err := p.load()
 	if err != nil {
 		return err
 	}
-	o.Connection = from
 	o.Bytes = max(1, cfg.InFlightBytes()/pollerShare)
 	workers, err := carriers()
 	if err != nil {
@@ -174,11 +175,14 @@ func runBackfill(c *cobra.Command, p place, o backfill.Options) error {
 	}
 	var total backfill.Tally
 	err = p.work(c, cfg, workers, func(ctx context.Context, env *app.Env) (err error) {
+		if o.Connection, err = p.of(env); err != nil {
+			return err
+		}
 		total, err = backfill.Run(ctx, env, o)
 		return err
 	})
 	if err == nil && total.Dead > 0 {
-		return incomplete("something of %d objects is a dead letter; see logferry dead list --config %s --connection %s", total.Dead, shellWord(p.config), from.Name)
+		return incomplete("something of %d objects is a dead letter; see logferry dead list --config %s --connection %s", total.Dead, shellWord(p.config), p.connection)
 	}
 	return err
 }

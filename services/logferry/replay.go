@@ -68,12 +68,14 @@ status is 3 if something became a dead letter.`,
 		if err != nil {
 			return err
 		}
-		if o.To != "" && !slices.ContainsFunc(cfg.Destinations, func(d connection.Destination) bool { return d.Name == o.To }) {
-			return app.Usage(fmt.Errorf("--to %q is no destination of %s", o.To, f.config))
-		}
 		o.Out, o.Notes = c.OutOrStdout(), c.ErrOrStderr()
 		o.Writer = []writer.Option{writer.WithAssertion(awsidentity.Token)}
-		err = f.work(c, cfg, nil, func(ctx context.Context, env *app.Env) error { return replay.Run(ctx, env, o) })
+		err = f.work(c, cfg, nil, func(ctx context.Context, env *app.Env) error {
+			if o.To != "" && !slices.ContainsFunc(env.Config.Destinations, func(d connection.Destination) bool { return d.Name == o.To }) {
+				return app.Usage(fmt.Errorf("--to %q is no destination; see logferry destination list", o.To))
+			}
+			return replay.Run(ctx, env, o)
+		})
 		if errors.Is(err, replay.ErrRejected) {
 			return incomplete("%w", err)
 		}
