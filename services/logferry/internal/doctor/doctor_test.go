@@ -53,6 +53,15 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	w := newClouds(t)
+	w.p.Config.Bus.Store = t.TempDir()
+	w.p.Bus = works(t, w.p.Config.Bus, w.p.Config.Destinations[0])
+	return w
+}
+
+// newClouds is a world without a bus.
+func newClouds(t *testing.T) *world {
+	t.Helper()
 	cloud := cloudtest.Start(t, localcloud.Options{
 		RequireCredentials: true, Roles: []sts.Role{{ARN: role, ExternalID: "ext-4711"}}})
 	url, err := cloud.Feed("logs", "feed")
@@ -69,11 +78,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	cfg := app.DefaultConfig()
-	cfg.Bus.Store = t.TempDir()
 	cfg.Connections, cfg.Destinations = []connection.Connection{c}, []connection.Destination{d}
-	w := &world{t: t, cloud: cloud, p: Patient{Config: cfg, File: "logferry.yaml", Version: "test", Log: slog.New(slog.DiscardHandler)}}
-	w.p.Bus = works(t, cfg.Bus, d)
-	return w
+	return &world{t: t, cloud: cloud, p: Patient{Config: cfg, File: "logferry.yaml", Version: "test", Log: slog.New(slog.DiscardHandler)}}
 }
 
 // works opens a bus on which services ask for work, and returns it as others
@@ -170,10 +176,12 @@ func TestAllIsWell(t *testing.T) {
 // Whatever single permission is taken away, the doctor names exactly that one;
 // what logs are carried without is no failure.
 func TestEveryPermissionIsNamed(t *testing.T) {
+	bus := newWorld(t).p.Bus
 	denied := inject.Fault{Status: 403, Code: "AccessDenied", Message: "User is not authorized to perform this"}
 	f := func(service, operation string, fault inject.Fault, want ...string) {
 		t.Run(service+" "+operation, func(t *testing.T) {
-			w := newWorld(t)
+			w := newClouds(t) // of its own: SQS counts how often a message is received
+			w.p.Bus = bus
 			rule := w.cloud.Faults.Fail(inject.Match{Service: service, Operation: operation}, fault)
 			r := w.examine()
 			got := slices.Compact(bad(r)) // one for each table's rule
