@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"github.com/logferry/logferry/pkg/fault"
 )
 
 // hasCode reports whether err is an answer of AWS with one of these codes. SQS
@@ -118,21 +120,9 @@ func settled(ctx context.Context, patience time.Duration, call func(context.Cont
 		if err == nil || !unseen(err) || waited+wait > patience {
 			return err
 		}
-		if late := pause(ctx, wait); late != nil {
+		if late := fault.Sleep(ctx, wait); late != nil {
 			return errors.Join(err, late)
 		}
-	}
-}
-
-// pause waits, or returns why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
