@@ -198,7 +198,8 @@ func (w wired) Put(key string, body []byte) (notification.Object, error) {
 	return notification.Object{}, err
 }
 
-// From nothing to rows and back. moto looks at no external ID, and takes a
+// From nothing to rows and back, beside a process that has no connection until
+// the set-up writes it. moto looks at no external ID, and takes a
 // denial under a condition for one without, so that nobody could put anything
 // into the bucket: the test takes that statement away before it does.
 func TestSetupMotoFromNothingToRows(t *testing.T) {
@@ -209,24 +210,24 @@ func TestSetupMotoFromNothingToRows(t *testing.T) {
 	if found := b.tagged(); len(found) > 0 {
 		t.Fatalf("plan made %q; want nothing", found)
 	}
-	_, text, ok := strings.Cut(b.run(with("apply", "--yes", "--connection", "made", "--destination", "sentinel")...), "\nconnections:")
-	var made connection.Set
-	if err := yaml.Unmarshal([]byte("connections:"+text), &made); !ok || err != nil || len(made.Connections) != 1 {
-		t.Fatalf("apply printed %+v, %v; want a connection", made, err)
-	}
-	from := made.Connections[0]
+	s := story.New(t)
+	s.Env, s.Config.Connections = b.env, nil
+	p := s.Start("logferry", "run")
+	config, _ := s.ConfigFile()
+	wire := with("apply", "--yes", "--config", config, "--connection", "made", "--destination", "sentinel")
+	b.tells("connection made: added", wire...)
+	b.tells("connection made: unchanged", wire...)
+	b.tells("\nIn the configuration:\n\nconnections:\n", with("apply", "--yes")...)
+	from := b.connection(config, "made")
 	if _, err := b.s3.DeleteBucketPolicy(b.ctx, &s3.DeleteBucketPolicyInput{Bucket: &from.Buckets[0]}); err != nil {
 		t.Fatal(err)
 	}
 	b.verified(with("verify", "--canary", "--output", "json"), "the policy of the bucket and the role's refusal",
 		"setup.aws.resource", "setup.aws.resource", "setup.aws.external_id")
 
-	s := story.New(t)
 	m := *b.moto
 	m.url = from.QueueURL
-	s.AWS, s.Env = wired{&m, from.Buckets[0]}, b.env
-	s.Config.Connections = made.Connections
-	p := s.Start("logferry", "run")
+	s.AWS = wired{&m, from.Buckets[0]}
 	for range 5 {
 		s.Put(s.Logs.CloudTrail(20))
 	}
@@ -239,6 +240,28 @@ func TestSetupMotoFromNothingToRows(t *testing.T) {
 	}
 	b.run(with("destroy", "--yes", "--delete-logs")...)
 	b.gone(spec)
+}
+
+// tells runs a command that must succeed and say something.
+func (b *bench) tells(want string, args ...string) {
+	b.t.Helper()
+	if out := b.run(args...); !strings.Contains(out, want) {
+		b.t.Fatalf("setup aws %s: got\n%s\nwant %q", strings.Join(args, " "), out, want)
+	}
+}
+
+// connection reads a connection of Logferry.
+func (b *bench) connection(config, name string) (c connection.Connection) {
+	b.t.Helper()
+	p := story.Run(b.t, b.env, "logferry", "connection", "show", "--config", config, name)
+	err := p.Wait(story.Patience)
+	if err == nil {
+		err = yaml.Unmarshal([]byte(p.Output()), &c)
+	}
+	if err != nil {
+		b.t.Fatalf("connection show %s: %v\n%s", name, err, p.Output())
+	}
+	return c
 }
 
 // verified runs a verification that must find these codes wrong and no other.
