@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/logferry/logferry/pkg/fault"
 )
 
 // bucketConnections is the key-value bucket with what is configured of
@@ -75,47 +73,18 @@ func (d *Document) Load(ctx context.Context) (text []byte, revision uint64, err 
 func (d *Document) Save(ctx context.Context, text []byte, revision uint64) (uint64, error) {
 	var saved uint64
 	err := untilReady(ctx, func() (err error) {
-		saved, err = d.store.Update(ctx, keyConnections, text, revision)
+		if revision == 0 { // also where somebody has deleted it by hand
+			saved, err = d.store.Create(ctx, keyConnections, text)
+		} else {
+			saved, err = d.store.Update(ctx, keyConnections, text, revision)
+		}
 		return err
 	})
-	if errors.Is(err, jetstream.ErrKeyExists) {
+	if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 		return 0, ErrStale
 	}
 	if err != nil {
 		return 0, fmt.Errorf("save %s: %w", d, err)
 	}
 	return saved, nil
-}
-
-// Follow calls f with the text that is there, if there is one, and with each
-// later one, until ctx ends.
-func (d *Document) Follow(ctx context.Context, f func(text []byte, revision uint64)) {
-	for attempt := 1; ; attempt++ {
-		watcher, err := d.store.Watch(ctx, keyConnections)
-		if err == nil {
-			attempt = 0
-			d.take(ctx, watcher, f)
-			_ = watcher.Stop() // it may have ended by itself
-		}
-		if fault.Sleep(ctx, fault.Wait(err, attempt)) != nil {
-			return
-		}
-	}
-}
-
-// take passes on what the watcher tells until it or ctx ends.
-func (d *Document) take(ctx context.Context, watcher jetstream.KeyWatcher, f func(text []byte, revision uint64)) {
-	for {
-		select {
-		case entry, ok := <-watcher.Updates():
-			if !ok {
-				return
-			}
-			if entry != nil && entry.Operation() == jetstream.KeyValuePut {
-				f(entry.Value(), entry.Revision())
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -16,11 +16,13 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/logferry/logferry/pkg/bus"
 	"github.com/logferry/logferry/pkg/connection"
+	"github.com/logferry/logferry/pkg/fault"
 )
 
 // Kinds of entries, as [Registry.InFile] takes them.
@@ -93,20 +95,74 @@ func (r *Registry) InFile(kind, name string) bool {
 	return slices.Contains(r.now.Files.Connections, name)
 }
 
+// lookInterval is how often it is looked what others have changed. A watcher of
+// the bucket would tell sooner, but nothing any more once a server has lost its
+// data.
+const lookInterval = time.Second
+
 // Follow takes in what other processes change, until ctx ends. What cannot be
-// read or is not valid is logged and changes nothing here.
+// read or is not valid is logged and changes nothing here. A bus that has lost
+// the document gets it back.
 func (r *Registry) Follow(ctx context.Context) {
-	r.shared.Follow(ctx, func(text []byte, revision uint64) {
-		now, err := r.read(text, revision)
-		if err == nil {
-			err = r.check(now.Set)
+	refused, behind := uint64(0), false
+	for fault.Sleep(ctx, lookInterval) == nil {
+		text, revision, err := r.shared.Load(ctx)
+		known := r.known()
+		switch {
+		case err != nil && ctx.Err() == nil:
+			r.log.Warn("cannot look up connections and destinations; trying again", "err", err)
+		case err != nil || revision == known || revision == refused && revision > 0:
+			behind = false
+		case revision < known && !behind: // perhaps a replica's, that is a moment late
+			behind = true
+		case revision == 0:
+			r.restore(ctx)
+		default:
+			behind, refused = false, 0
+			if err := r.accept(text, revision); err != nil {
+				r.log.Error("connections and destinations stay as they were: what is on the bus cannot be used", "err", err)
+				refused = revision
+			}
 		}
-		if err != nil {
-			r.log.Error("connections and destinations stay as they were: what is on the bus cannot be used", "err", err)
-			return
-		}
+	}
+}
+
+// known returns the revision that is in force.
+func (r *Registry) known() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.revision
+}
+
+// accept has what is on the bus in force, if it can be used.
+func (r *Registry) accept(text []byte, revision uint64) error {
+	now, err := r.read(text, revision)
+	if err == nil {
+		err = r.check(now.Set)
+	}
+	if err == nil {
 		r.take(now, revision)
-	})
+	}
+	return err
+}
+
+// restore stores what is in force on a bus that has none.
+func (r *Registry) restore(ctx context.Context) {
+	r.mu.Lock()
+	now := r.now
+	r.mu.Unlock()
+	text, err := now.text()
+	var revision uint64
+	if err == nil {
+		revision, err = r.shared.Save(ctx, text, 0)
+	}
+	switch {
+	case err == nil:
+		r.log.Error("the bus had lost connections and destinations; they are stored anew")
+		r.take(now, revision)
+	case !errors.Is(err, bus.ErrStale) && ctx.Err() == nil: // else another process was quicker
+		r.log.Warn("cannot store connections and destinations anew; trying again", "err", err)
+	}
 }
 
 // Apply puts what a configuration file has into the document. With prune,
@@ -170,13 +226,11 @@ func (r *Registry) update(ctx context.Context, f func(document) (document, error
 // text returns the document as it is stored: the same for what means the same.
 func (d document) text() ([]byte, error) { return yaml.Marshal(d) }
 
-// take has the document in force, unless it is older than what is.
+// take has the document in force. Its revision may be lower than the one before:
+// a bus that lost its data counts anew.
 func (r *Registry) take(d document, revision uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if revision < r.revision {
-		return
-	}
 	r.revision = revision
 	same := reflect.DeepEqual(r.now.Set, d.Set)
 	r.now = d
