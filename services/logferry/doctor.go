@@ -25,7 +25,8 @@ func doctorCommand() *cobra.Command {
 wrong and what to do about it: the configuration, the bus, this machine's clock,
 the endpoints of both clouds, for each connection the role, the queue, the
 bucket, its notifications and every permission, for each destination the token
-and the rule and stream of every table, and what waits or was set aside.
+and the rule and stream of every table, with --subscription its columns too, and
+what waits or was set aside.
 
 Every call that the services make is really made, beside services that run. One
 message of each queue is received and stays there for the services, which SQS
@@ -35,18 +36,21 @@ skipped, so that what fails is the cause.
 The status is 0 when nothing failed, warnings or not, and 3 when something did.`,
 		Example: `  logferry doctor -c logferry.yaml
   logferry doctor -c logferry.yaml --connection org-trail
+  logferry doctor -c logferry.yaml --subscription 00000000-0000-4000-8000-000000000001
   logferry doctor -c logferry.yaml --output json | jq '.findings[] | select(.verdict == "failed")'`,
 		Args: app.NoArgs,
 	}
 	var s site
 	s.flags(c)
-	names := c.Flags().StringSlice("connection", nil, "look at this connection only, by its `NAME`, and where its rows go; may be repeated")
+	var p doctor.Patient
+	c.Flags().StringSliceVar(&p.Connections, "connection", nil, "look at this connection only, by its `NAME`, and where its rows go; may be repeated")
+	c.Flags().StringVar(&p.Subscription, "subscription", "", "Azure subscription `ID` of the rules, to compare their columns with the rows")
 	output := c.Flags().String("output", "text", "`FORM` of the report: text or json")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := oneOf("output", *output, "text", "json"); err != nil {
 			return app.Usage(err)
 		}
-		report, err := s.examine(c, *names)
+		report, err := s.examine(c, p)
 		if err != nil {
 			return err
 		}
@@ -73,7 +77,7 @@ func summary(c *cobra.Command, r *check.Report) error {
 
 // examine has the doctor look at everything, without the bus when that cannot be
 // opened.
-func (s *site) examine(c *cobra.Command, connections []string) (*check.Report, error) {
+func (s *site) examine(c *cobra.Command, p doctor.Patient) (*check.Report, error) {
 	cfg, err := s.load()
 	if err != nil {
 		return nil, err
@@ -86,7 +90,7 @@ func (s *site) examine(c *cobra.Command, connections []string) (*check.Report, e
 	defer cancel()
 	patience := time.AfterFunc(busPatience, cancel)
 	var report *check.Report
-	p := doctor.Patient{File: s.config, Connections: connections, Version: app.Version().Version, Log: log}
+	p.File, p.Version, p.Log = s.config, app.Version().Version, log
 	unreachable := app.Beside(ctx, cfg, log, nil, func(ctx context.Context, env *app.Env) error {
 		if !patience.Stop() {
 			return ctx.Err()

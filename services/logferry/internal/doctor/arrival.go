@@ -95,7 +95,7 @@ func (e *examination) taken(c connection.Connection, q probe.Queue) check.Outcom
 		return check.Doubt("see why it is not carried; to look at it again costs it another receive, and after "+fmt.Sprint(most)+" SQS moves it to the dead-letter queue",
 			"%s", seen)
 	case c.Paused:
-		return check.Doubt("logferry connection resume "+c.Name, "the connection is paused: %s", seen)
+		return check.Doubt("logferry connection resume --config "+e.File+" "+c.Name, "the connection is paused: %s", seen)
 	case q.Message != nil && e.now.Sub(q.Message.Sent) > taken && flight == 0:
 		return check.Doubt("see that a poller runs with this connection, and what its log says", "%s: nobody takes them", seen)
 	case q.Message != nil && e.now.Sub(q.Message.Sent) > taken:

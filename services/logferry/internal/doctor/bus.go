@@ -212,7 +212,7 @@ func (e *examination) dead(ctx context.Context) check.Outcome {
 	if total >= maxLetters {
 		more = " or more"
 	}
-	return check.Doubt("logferry dead list --config "+e.File+"; mend the cause, then logferry dead redrive", "%d%s are open: %s", total, more, strings.Join(told, ", "))
+	return check.Doubt("logferry dead list --config "+e.File+"; mend the cause, then logferry dead redrive --config "+e.File, "%d%s are open: %s", total, more, strings.Join(told, ", "))
 }
 
 // size tells bytes in a unit that people read.

@@ -2,7 +2,7 @@
 // which they flow it tries what the running services do, compares what it sees
 // with what should be, and says of each thing what to do about it.
 //
-//	configuration ─▶ bus ─▶ endpoints, clock ─▶ each connection ─▶ each destination ─▶ lag, dead letters
+//	configuration ─▶ bus ─▶ endpoints, clock ─▶ each connection ─▶ each destination ─▶ backlog, dead letters
 //	                                            └ package probe ┘   └ package probe ┘
 //
 // What one cause makes impossible is skipped, not failed: the report names the
@@ -39,8 +39,10 @@ type Patient struct {
 	// Connections are those to look at, and the destinations that they feed;
 	// none: all.
 	Connections []string
-	Version     string
-	Log         *slog.Logger
+	// Subscription is where the rules are; empty: they are not compared.
+	Subscription string
+	Version      string
+	Log          *slog.Logger
 }
 
 // Examine looks at everything and returns what it has found. It takes as long as
@@ -155,4 +157,5 @@ func (e *examination) destination(ctx context.Context, d connection.Destination)
 		return
 	}
 	e.probe.Destination(ctx, e.report, d, nil)
+	e.drift(ctx, d)
 }

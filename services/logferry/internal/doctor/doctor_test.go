@@ -35,7 +35,7 @@ import (
 
 const (
 	role  = "arn:aws:iam::123456789012:role/logferry"
-	table = "AWSCloudTrail"
+	trail = "AWSCloudTrail"
 )
 
 // key is that of a log of today.
@@ -69,7 +69,7 @@ func newClouds(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	c := cloud.Connection("acme", url, "sentinel")
-	c.RoleARN, c.ExternalID, c.Table = role, "ext-4711", table
+	c.RoleARN, c.ExternalID, c.Table = role, "ext-4711", trail
 	d, err := cloud.Destination("sentinel", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestAllIsWell(t *testing.T) {
 	if after, err := w.cloud.SQS.Depth("feed"); err != nil || after != before {
 		t.Errorf("the queue holds %+v after %+v (%v); want no change", after, before, err)
 	}
-	if n := w.cloud.Ingestion.Stats(table).Rows; n != 0 {
+	if n := w.cloud.Ingestion.Stats(trail).Rows; n != 0 {
 		t.Errorf("%d rows were posted; want none", n)
 	}
 }
@@ -286,7 +286,7 @@ func TestNoSecrets(t *testing.T) {
 // A bucket's notifications are held against what lies there.
 func TestFeed(t *testing.T) {
 	const arn = "arn:aws:sqs:us-east-1:123456789012:feed"
-	trail, flows := "AWSLogs/123456789012/CloudTrail/us-east-1/2026/11/23/a.json.gz", "AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/23/b.log.parquet"
+	events, flows := "AWSLogs/123456789012/CloudTrail/us-east-1/2026/11/23/a.json.gz", "AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/11/23/b.log.parquet"
 	digest := "AWSLogs/123456789012/CloudTrail-Digest/us-east-1/2026/11/23/d.json.gz"
 	queue := func(to, event, prefix, suffix string) *s3.GetBucketNotificationConfigurationOutput {
 		var rules []types.FilterRule
@@ -308,17 +308,17 @@ func TestFeed(t *testing.T) {
 		}
 	}
 	all := "s3:ObjectCreated:*"
-	f(queue(arn, all, "", ""), check.Passed, "to the queue", trail, flows)
-	f(queue(arn, all, "AWSLogs/123456789012/CloudTrail/", ".gz"), check.Passed, "prefix AWSLogs/123456789012/CloudTrail/, suffix .gz", trail, digest)
-	f(queue(arn, all, "AWSLogs/", ".gz"), check.Doubtful, "1 of 2 new objects are not announced, such as "+flows, trail, flows)
-	f(queue(arn, all, "AWSLogs/", ".gz"), check.Doubtful, "drop the suffix .gz from the entry, or add an entry for parquet", trail, flows)
-	f(queue(arn, all, "AWSLogs/999999999999/", ""), check.Doubtful, "account, organization or folder is another (123456789012)", trail)
-	f(queue(arn, "s3:ObjectCreated:Put", "", ""), check.Doubtful, "in parts", trail)
-	f(queue(arn, "s3:ObjectRemoved:*", "", ""), check.Doubtful, "only of s3:ObjectRemoved:*", trail)
-	f(queue("arn:aws:sqs:us-east-1:123456789012:other", all, "", ""), check.Failed, "none leads to a queue", trail)
-	f(&s3.GetBucketNotificationConfigurationOutput{EventBridgeConfiguration: &types.EventBridgeConfiguration{}}, check.Passed, "to EventBridge", trail, flows)
+	f(queue(arn, all, "", ""), check.Passed, "to the queue", events, flows)
+	f(queue(arn, all, "AWSLogs/123456789012/CloudTrail/", ".gz"), check.Passed, "prefix AWSLogs/123456789012/CloudTrail/, suffix .gz", events, digest)
+	f(queue(arn, all, "AWSLogs/", ".gz"), check.Doubtful, "1 of 2 new objects are not announced, such as "+flows, events, flows)
+	f(queue(arn, all, "AWSLogs/", ".gz"), check.Doubtful, "drop the suffix .gz from the entry, or add an entry for parquet", events, flows)
+	f(queue(arn, all, "AWSLogs/999999999999/", ""), check.Doubtful, "account, organization or folder is another (123456789012)", events)
+	f(queue(arn, "s3:ObjectCreated:Put", "", ""), check.Doubtful, "in parts", events)
+	f(queue(arn, "s3:ObjectRemoved:*", "", ""), check.Doubtful, "only of s3:ObjectRemoved:*", events)
+	f(queue("arn:aws:sqs:us-east-1:123456789012:other", all, "", ""), check.Failed, "none leads to a queue", events)
+	f(&s3.GetBucketNotificationConfigurationOutput{EventBridgeConfiguration: &types.EventBridgeConfiguration{}}, check.Passed, "to EventBridge", events, flows)
 	f(&s3.GetBucketNotificationConfigurationOutput{TopicConfigurations: []types.TopicConfiguration{{
-		TopicArn: aws.String("arn:aws:sns:us-east-1:1:t"), Events: []types.Event{types.Event(all)}}}}, check.Passed, "to the topic arn:aws:sns:us-east-1:1:t", trail)
+		TopicArn: aws.String("arn:aws:sns:us-east-1:1:t"), Events: []types.Event{types.Event(all)}}}}, check.Passed, "to the topic arn:aws:sns:us-east-1:1:t", events)
 }
 
 // Clocks are judged by what AWS takes.

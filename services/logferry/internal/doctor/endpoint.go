@@ -209,7 +209,7 @@ func (p endpoint) reach(ctx context.Context) (skew, check.Outcome) {
 		return skew{}, unreached(p.address, err)
 	}
 	took := time.Since(start)
-	o := check.Pass("%s answers in %s", p.address, took.Round(time.Millisecond))
+	o := check.Pass("%s answers in %s", p.address, max(took.Round(time.Millisecond), time.Millisecond))
 	if at.IsZero() {
 		return skew{}, o
 	}
