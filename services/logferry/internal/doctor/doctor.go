@@ -104,7 +104,7 @@ func (e *examination) configuration() {
 	e.report.Look("config", "", "configuration", func() check.Outcome {
 		seen := fmt.Sprintf("%s: connections: %d, destinations: %d", e.File, len(e.Config.Connections), len(e.Config.Destinations))
 		if len(e.connections) == 0 {
-			return check.Doubt("add one: logferry setup aws writes it", "%s; nothing is read from AWS", seen)
+			return check.Doubt("add one: logferry connection add, or logferry setup aws, which makes what it needs", "%s; nothing is read from AWS", seen)
 		}
 		return check.Pass("%s", seen)
 	})
