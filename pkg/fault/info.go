@@ -130,5 +130,5 @@ var infos = []Info{
 	{IngestionUnreachable, Passing, "the ingestion endpoint does not answer", "a time-out, a reset, or a certificate that is not trusted", "nothing, unless it lasts: then check routes, proxy, private link and `ca_file`"},
 	{Unwritable, Passing, "the directory of a file destination cannot be written", "log: the system's error, such as a full disk", "make room, or check the directory's owner"},
 	{BusUnreachable, Passing, "the NATS server does not answer", "`/readyz` is not ready", "check the server and `bus.url`; work goes on by itself"},
-	{Backlog, Passing, "the oldest event that is not delivered is older than an hour", "`logferry_bus_waiting_seconds`, the oldest in `logferry status`", "see the runbook: lag grows"},
+	{Backlog, Passing, "the oldest event that is not delivered is older than an hour", "`logferry_bus_waiting_seconds`; the lag that `logferry doctor` tells", "see the runbook: lag grows"},
 }

@@ -104,13 +104,18 @@ const lookInterval = time.Second
 // read or is not valid is logged and changes nothing here. A bus that has lost
 // the document gets it back.
 func (r *Registry) Follow(ctx context.Context) {
-	refused, behind := uint64(0), false
+	refused, behind, away := uint64(0), false, false
 	for fault.Sleep(ctx, lookInterval) == nil {
 		text, revision, err := r.shared.Load(ctx)
 		known := r.known()
+		away = away && err != nil
 		switch {
 		case err != nil && ctx.Err() == nil:
-			r.log.Warn("cannot look up connections and destinations; trying again", "err", err)
+			if !away {
+				r.log.Warn("cannot look up connections and destinations; trying again", "err", err)
+			}
+			away = true
+			continue
 		case err != nil || revision == known || revision == refused && revision > 0:
 			behind = false
 		case revision < known && !behind: // perhaps a replica's, that is a moment late
@@ -168,9 +173,10 @@ func (r *Registry) restore(ctx context.Context) {
 // Apply puts what a configuration file has into the document. With prune,
 // entries that came from a file and are not in this one go; what commands added
 // stays, unless the file has its name. A connection that was paused by command
-// stays so. A file without connections and destinations changes nothing.
+// stays so. A file without these keys changes nothing; one where they are empty
+// has none.
 func (r *Registry) Apply(ctx context.Context, file connection.Set, prune bool) error {
-	if len(file.Connections) == 0 && len(file.Destinations) == 0 {
+	if file.Connections == nil && file.Destinations == nil {
 		return nil
 	}
 	return r.update(ctx, func(d document) (document, error) { return r.merge(d, file, prune), nil })

@@ -99,6 +99,8 @@ func TestApply(t *testing.T) {
 	has(t, r, "-a c")
 	must(t, r.Apply(t.Context(), connection.Set{}, true))
 	has(t, r, "-a c")
+	must(t, r.Apply(t.Context(), connection.Set{Destinations: []connection.Destination{d}, Connections: []connection.Connection{}}, false))
+	has(t, r, "-a c")
 	if !r.InFile(KindConnection, "a") || r.InFile(KindConnection, "c") || !r.InFile(KindDestination, "here") {
 		t.Error("the registry does not tell what comes from a file")
 	}
@@ -107,6 +109,8 @@ func TestApply(t *testing.T) {
 	must(t, r.Apply(t.Context(), setOf(d, from("a", "here"), from("c", "here")), true))
 	must(t, r.Apply(t.Context(), setOf(d, from("a", "here")), true))
 	has(t, r, "-a")
+	must(t, r.Apply(t.Context(), connection.Set{Destinations: []connection.Destination{}, Connections: []connection.Connection{}}, true))
+	has(t, r, "")
 }
 
 // The same file again, by whatever process, changes nothing.

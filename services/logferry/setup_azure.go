@@ -185,6 +185,9 @@ is not given becomes a parameter. The status is 1 when something is refused.`,
 			return app.Usage(errors.New("--emit and --dir go together: what to write, and where"))
 		}
 		if *form != "" {
+			if *save != "" {
+				return app.Usage(errors.New("--save writes the answers of a plan that asks Azure, and --emit asks nothing; give one of them"))
+			}
 			return a.emit(c, *form, *dir)
 		}
 		s, err := a.open(c)

@@ -28,6 +28,9 @@ type Source struct {
 // returns what it has learnt.
 func (p *Probe) Source(ctx context.Context, r *check.Report, c connection.Connection) Source {
 	s := steps{report: r, subject: "connection " + c.Name}
+	if len(c.Queues()) == 0 {
+		return p.history(&s)
+	}
 	who := p.session(ctx, &s, c)
 	found := Source{Caller: who.arn, Blocked: s.blocked}
 	for _, url := range c.Queues() {
@@ -44,6 +47,15 @@ func (p *Probe) Source(ctx context.Context, r *check.Report, c connection.Connec
 		p.bucket(ctx, s, who, name, announced[name])
 	}
 	return found
+}
+
+// history says that there is no queue to try. Whether an event history can be
+// read is told by the service that reads it: calls to try it would take from the
+// two a second that the account has.
+func (p *Probe) history(s *steps) Source {
+	const why = "it reads an event history and has no queue; the log and the metrics of the lookup service tell whether it can"
+	s.try("aws.lookup", "read the event history", func() check.Outcome { return check.Skip(why) })
+	return Source{Blocked: why}
 }
 
 // nowhere says that there is nothing to read.
