@@ -13,10 +13,10 @@ import (
 	"github.com/logferry/logferry/pkg/stage"
 )
 
-// What is for a destination that is not configured waits so often, so long
-// each time, for somebody to mend the configuration.
+// What is for a destination that is not configured waits so often, so long at
+// most each time, for somebody to mend the configuration: half an hour in all.
 const (
-	mendTries = 30
+	mendTries = 37
 	mendWait  = time.Minute
 )
 

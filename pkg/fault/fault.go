@@ -7,7 +7,8 @@
 //   - [Permanent]: trying again cannot help. The input becomes a dead letter
 //     under the given [Reason].
 //   - [After]: try again, not sooner than the given wait.
-//   - [Limited]: the same, but only so many times; then it is permanent.
+//   - [Limited]: try again soon at first, then after the given wait, but only so
+//     many times; then it is permanent.
 //   - anything else is transient: try again with exponential back-off.
 package fault
 
@@ -61,10 +62,10 @@ func After(wait time.Duration, err error) error {
 	return &after{wait: wait, err: err}
 }
 
-// Limited marks err as one to try again, not sooner than wait, until as many
-// attempts have failed; then it is permanent, for reason. It is for what
-// somebody may mend meanwhile, such as a missing permission. A nil err gives
-// nil.
+// Limited marks err as one to try again until as many attempts have failed; then
+// it is permanent, for reason. It is for what somebody may mend meanwhile, such
+// as a missing permission, or what this process has not been told yet: so the
+// waits grow from half a second to the given one. A nil err gives nil.
 func Limited(attempts int, wait time.Duration, reason Reason, err error) error {
 	if err == nil {
 		return nil
@@ -100,12 +101,16 @@ func ReasonOf(err error) Reason {
 // error asks for, else exponential back-off with jitter from half a second to
 // a minute. The first attempt is number 1.
 func Wait(err error, attempt int) time.Duration {
-	if a, ok := errors.AsType[*after](err); ok {
+	a, ok := errors.AsType[*after](err)
+	if ok && a.attempts == 0 {
 		return a.wait
 	}
 	wait := maxWait
 	if shift := max(attempt-1, 0); shift < 7 {
 		wait = min(minWait<<shift, maxWait)
+	}
+	if ok {
+		return min(wait, a.wait)
 	}
 	return wait/2 + rand.N(wait/2+1)
 }

@@ -77,8 +77,14 @@ func TestLimited(t *testing.T) {
 	f(After(time.Minute, errBoom), 1000, false, Internal)
 	f(errBoom, 1000, false, Internal)
 	f(Permanent(Corrupt, errBoom), 1, true, Corrupt)
-	if w := Wait(limited, 2); w != time.Minute {
-		t.Errorf("wait = %v; want a minute", w)
+	// soon at first, in case it was only not known yet
+	for attempt, want := range map[int]time.Duration{1: 500 * time.Millisecond, 3: 2 * time.Second, 8: time.Minute, 30: time.Minute} {
+		if w := Wait(limited, attempt); w != want {
+			t.Errorf("wait after attempt %d = %v; want %v", attempt, w, want)
+		}
+	}
+	if w := Wait(Limited(3, time.Second, ObjectDenied, errBoom), 8); w != time.Second {
+		t.Errorf("wait = %v; want a second, as asked for", w)
 	}
 	if Limited(1, 0, ObjectDenied, nil) != nil || Final(nil, 9) != nil {
 		t.Error("no error became one")

@@ -152,7 +152,7 @@ func TestAnswers(t *testing.T) {
 		if err == nil || fault.IsPermanent(err) != (reason != "") || reason != "" && fault.ReasonOf(err) != reason {
 			t.Errorf("%d %s: got %v; want reason %q", status, code, err, reason)
 		}
-		if got := fault.Wait(err, 1); wait > 0 && got != wait {
+		if got := fault.Wait(err, 10); wait > 0 && got != wait {
 			t.Errorf("%d %s: got wait %v; want %v", status, code, got, wait)
 		}
 		if !strings.Contains(err.Error(), "s3://"+bucketName+"/"+flowKey) {

@@ -43,11 +43,11 @@ const (
 	largeReads = 2
 	// maxSpool bounds the temporary file of a Parquet object.
 	maxSpool = 1 << 30
-	// mendWait is how long to wait, each time, for somebody to mend a
-	// configuration or a permission; after mendTries the object is a dead
-	// letter.
+	// mendWait is how long to wait at most, each time, for somebody to mend a
+	// configuration or a permission; after mendTries, half an hour, the object
+	// is a dead letter.
 	mendWait  = time.Minute
-	mendTries = 30
+	mendTries = 37
 )
 
 // Service returns the fetcher.

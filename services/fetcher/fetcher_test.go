@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -138,12 +139,21 @@ func TestNoRule(t *testing.T) {
 	}
 }
 
-// A configuration that may be mended is waited for.
+// A configuration that may be mended is waited for, half an hour in all: first
+// for a moment, since another process may only have learnt of the connection
+// sooner.
 func TestUnknownConnection(t *testing.T) {
 	w := newWorld(t, nil)
 	_, err := w.carry(&logferryv1.Object{Connection: "gone"})
-	if fault.IsPermanent(err) || fault.Wait(err, 1) != mendWait {
-		t.Errorf("got %v, wait %v; want to try again after %v", err, fault.Wait(err, 1), mendWait)
+	if fault.IsPermanent(err) || fault.Wait(err, 1) > time.Second || fault.Wait(err, 10) != mendWait {
+		t.Errorf("got %v, waits %v and %v; want to try again at once, later after %v", err, fault.Wait(err, 1), fault.Wait(err, 10), mendWait)
+	}
+	total := time.Duration(0)
+	for attempt := range mendTries - 1 {
+		total += fault.Wait(err, attempt+1)
+	}
+	if total < 30*time.Minute || total > 31*time.Minute {
+		t.Errorf("it is waited for %v; want half an hour", total)
 	}
 }
 
