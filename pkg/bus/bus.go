@@ -109,7 +109,7 @@ func (b *Bus) Share(ctx context.Context) (*Bus, error) {
 // Attach is Open for who works beside the services: if a running process has
 // the embedded bus of the configuration, it connects to that.
 func Attach(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) {
-	for waited := time.Duration(0); ; waited += attachPause {
+	for began := time.Now(); ; {
 		b, err := Open(ctx, config, log)
 		if !errors.Is(err, errInUse) {
 			return b, err
@@ -118,9 +118,13 @@ func Attach(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) 
 		url, err := os.ReadFile(told)
 		switch {
 		case err == nil && len(url) > 0:
-			config.URL = strings.TrimSpace(string(url))
-			return Open(ctx, config, log)
-		case waited >= readyTimeout:
+			b, err := openAt(ctx, strings.TrimSpace(string(url)), config, log)
+			if err == nil || time.Since(began) >= readyTimeout {
+				return b, err
+			}
+			// The address may be that of a process that was killed, read just
+			// before the one that is starting removed it.
+		case time.Since(began) >= readyTimeout:
 			return nil, fmt.Errorf("bus.store %s %w, which does not tell its address in %s; stop it and try again", config.Store, errInUse, told)
 		}
 		if err := fault.Sleep(ctx, attachPause); err != nil { // it is just starting
@@ -129,9 +133,21 @@ func Attach(ctx context.Context, config Config, log *slog.Logger) (*Bus, error) 
 	}
 }
 
+// openAt connects to the server of another process, which must answer soon.
+func openAt(ctx context.Context, url string, config Config, log *slog.Logger) (*Bus, error) {
+	ctx, cancel := context.WithTimeout(ctx, attachTry)
+	defer cancel()
+	config.URL = url
+	return Open(ctx, config, log)
+}
+
 // attachPause is how long it takes before it is looked again whether a server
-// that is starting tells its address.
-const attachPause = 50 * time.Millisecond
+// that is starting tells its address, and attachTry how long one that does may
+// take to answer.
+const (
+	attachPause = 50 * time.Millisecond
+	attachTry   = 5 * time.Second
+)
 
 // IsAlone reports whether the bus is this process's own: no service works on
 // it that this process does not run.
